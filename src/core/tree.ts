@@ -1,0 +1,38 @@
+import { sha256 } from "#sha256";
+import { emptyRoot, HASH_SIZE, RFC6962_NODE_HASH_PREFIX } from "./hash.ts";
+
+/**
+ * The Merkle Tree Hash (RFC 6962 section 2.1) of leaf hashes that lie packed one after the other, 32 bytes each.
+ * `leaves` is not changed. Works level by level: pairing neighbours and carrying a lone last node up gives the same tree
+ * as the RFC's split at the largest power of two, without recursion.
+ */
+export function merkleRoot(leaves: Uint8Array): Uint8Array {
+  const count = leafCount(leaves);
+  if (count === 0) return emptyRoot();
+  const level = leaves.slice();
+  const input = new Uint8Array(1 + 2 * HASH_SIZE);
+  input[0] = RFC6962_NODE_HASH_PREFIX;
+  for (let size = count; size > 1; size = (size + 1) >>> 1) {
+    const pairs = size >>> 1;
+    for (let i = 0; i < pairs; i++) {
+      input.set(level.subarray(2 * i * HASH_SIZE, (2 * i + 2) * HASH_SIZE), 1);
+      level.set(sha256(input), i * HASH_SIZE);
+    }
+    if (size % 2 === 1) level.copyWithin(pairs * HASH_SIZE, (size - 1) * HASH_SIZE, size * HASH_SIZE);
+  }
+  return level.slice(0, HASH_SIZE);
+}
+
+/** How many leaf hashes `leaves` packs. @throws RangeError when it ends inside one. */
+export function leafCount(leaves: Uint8Array): number {
+  if (leaves.length % HASH_SIZE !== 0)
+    throw new RangeError(`expected packed hashes of ${HASH_SIZE} bytes, got ${leaves.length} bytes`);
+  return leaves.length / HASH_SIZE;
+}
+
+/** The largest power of two smaller than `n`, for `n` from 2 to 2^53 - 1 (RFC 6962's k). */
+export function splitPoint(n: number): number {
+  let k = 1;
+  while (k * 2 < n) k *= 2;
+  return k;
+}
