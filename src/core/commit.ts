@@ -4,7 +4,7 @@ import { parseCanonical, text } from "./canonical-json.ts";
 import { type SignedCheckpoint, encodeCheckpoint, openCheckpoint } from "./checkpoint.ts";
 import { CompactRange } from "./compact-range.ts";
 import { SteleError } from "./error.ts";
-import { HASH_SIZE } from "./hash.ts";
+import { HASH_SIZE, nodeHash } from "./hash.ts";
 import type { VerifierKey } from "./key.ts";
 import { encodeManifest, type Manifest, manifestLeaf, MAX_MANIFEST_BYTES, parseManifest } from "./manifest.ts";
 import { MAX_NOTE_BYTES } from "./note.ts";
@@ -97,4 +97,16 @@ export function openCommit(
 
 function spellTrailer({ checkpoint, range }: CommitTrailer): string {
   return JSON.stringify({ checkpoint, range });
+}
+
+/**
+ * The root of the perfect subtree of `2^level` manifests that ends in this one. `index + 1` must be a multiple of `2^level`.
+ * So one manifest object gives any subtree of a log, authenticated by its own checkpoint.
+ */
+export function subtreeRoot(commit: Commit, level: number): Uint8Array {
+  const { nodes } = commit.before;
+  if ((commit.manifest.index + 1) % 2 ** level !== 0) {
+    throw new RangeError(`expected index + 1 to be a multiple of 2^${level}, got index ${commit.manifest.index}`);
+  }
+  return nodes.slice(nodes.length - level).reduceRight<Uint8Array>((right, left) => nodeHash(left, right), commit.leaf);
 }

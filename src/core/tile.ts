@@ -44,12 +44,19 @@ export function tileRoot(tile: Uint8Array): Uint8Array {
   return merkleRoot(tile);
 }
 
+/** A tile that a growing tree has filled. */
+export interface FullTile {
+  readonly id: TileId;
+  /** null where one of its hashes is not known. */
+  readonly bytes: Uint8Array<ArrayBuffer> | null;
+}
+
 /**
- * The hashes on a growing tree's right edge that no full tile holds yet, level by level. Feed every leaf hash in order;
- * {@link append} gives the tiles that the leaf completed, lowest level first.
+ * The hashes on a growing tree's right edge that no full tile holds yet, level by level. Feed every leaf hash in order, null
+ * for one that is not known; {@link append} gives the tiles that the leaf completed, lowest level first.
  */
 export class TileEdge {
-  readonly #levels: Uint8Array[][] = [];
+  readonly #levels: (Uint8Array | null)[][] = [];
   #size = 0;
 
   /** Leaves so far. */
@@ -57,21 +64,29 @@ export class TileEdge {
     return this.#size;
   }
 
-  append(leaf: Uint8Array): { id: TileId; bytes: Uint8Array<ArrayBuffer> }[] {
+  append(leaf: Uint8Array | null): FullTile[] {
     this.#size++;
-    const full: { id: TileId; bytes: Uint8Array<ArrayBuffer> }[] = [];
+    const full: FullTile[] = [];
     let hash = leaf;
     for (let level = 0; ; level++) {
       const pending = (this.#levels[level] ??= []);
       pending.push(hash);
       if (pending.length < TILE_WIDTH) return full;
-      const bytes = new Uint8Array(TILE_BYTES);
-      for (const [i, member] of pending.entries()) bytes.set(member, i * HASH_SIZE);
+      const bytes = pack(pending);
       pending.length = 0;
-      full.push({ id: { level, index: Math.floor(this.#size / TILE_WIDTH ** (level + 1)) - 1 }, bytes });
-      hash = tileRoot(bytes);
+      full.push({ id: { level, index: this.#size / TILE_WIDTH ** (level + 1) - 1 }, bytes });
+      hash = bytes === null ? null : tileRoot(bytes);
     }
   }
+}
+
+function pack(hashes: readonly (Uint8Array | null)[]): Uint8Array<ArrayBuffer> | null {
+  const bytes = new Uint8Array(TILE_BYTES);
+  for (const [i, hash] of hashes.entries()) {
+    if (hash === null) return null;
+    bytes.set(hash, i * HASH_SIZE);
+  }
+  return bytes;
 }
 
 function group(n: number): string {
