@@ -1,0 +1,134 @@
+import { beforeEach, expect, test } from "vitest";
+import { SteleError } from "../../src/core/error.ts";
+import { timestamp } from "../../src/core/time.ts";
+import { type FaultPlan, type StoreCall, withFaults } from "../../src/store/fault.ts";
+import { MemoryStore } from "../../src/store/memory/memory.ts";
+import type { ListOptions, Store } from "../../src/store/port.ts";
+import { type RetryOptions, withRetry } from "../../src/store/retry.ts";
+
+const now = (): number => Date.UTC(2026, 0, 2);
+const bytes = new Uint8Array([1, 2, 3]);
+
+let memory: MemoryStore;
+let waits: number[];
+beforeEach(() => {
+  memory = new MemoryStore({ now });
+  memory.overwrite("a", bytes);
+  waits = [];
+});
+
+const options = (more: RetryOptions = {}): RetryOptions => ({
+  random: () => 1,
+  sleep: async (ms) => {
+    waits.push(ms);
+  },
+  ...more,
+});
+const failFirst =
+  (times: number): FaultPlan =>
+  ({ nth }) =>
+    nth < times ? { kind: "unpersisted" } : null;
+const keysOf = async (store: Store, listing?: ListOptions): Promise<string[]> => {
+  const found: string[] = [];
+  for await (const { key, versionId } of store.versions("", listing)) found.push(`${key}@${versionId}`);
+  return found;
+};
+
+test("reads are tried again, after waits that double up to a limit", async () => {
+  const faulty = withFaults(memory, failFirst(4));
+  const store = withRetry(faulty, options({ baseMs: 100, maxMs: 350 }));
+  expect((await store.get("a", { maxBytes: 3 })).body).toEqual(bytes);
+  expect(waits).toEqual([100, 200, 350, 350]);
+  expect(faulty.count("get")).toBe(5);
+});
+
+test("the wait is a random part of the whole", async () => {
+  const draws = [0, 0.25, 0.5];
+  const store = withRetry(withFaults(memory, failFirst(3)), options({ baseMs: 100, random: () => draws.shift() ?? 0 }));
+  await store.head("a");
+  expect(waits).toEqual([0, 50, 200]);
+});
+
+test("gives up with the last error after `attempts` tries", async () => {
+  const faulty = withFaults(memory, ({ nth }) => ({
+    kind: "unpersisted",
+    error: new SteleError("store.unreachable", `try ${nth}`),
+  }));
+  const store = withRetry(faulty, options({ attempts: 3 }));
+  await expect(store.lockState("a")).rejects.toThrow("try 2");
+  expect(faulty.count("lockState")).toBe(3);
+  expect(waits).toHaveLength(2);
+});
+
+test.each<[string, unknown]>([
+  ["denied", new SteleError("store.denied", "no")],
+  ["not found", new SteleError("store.not-found", "no")],
+  ["a bug", new TypeError("oops")],
+])("what would fail again is not tried again: %s", async (_, error) => {
+  const faulty = withFaults(memory, () => ({ kind: "unpersisted", error }));
+  await expect(withRetry(faulty, options()).get("a", { maxBytes: 3 })).rejects.toBe(error);
+  expect(faulty.log).toHaveLength(1);
+  expect(waits).toEqual([]);
+});
+
+test.each<[StoreCall, (store: Store) => Promise<unknown>]>([
+  ["putIfAbsent", (store) => store.putIfAbsent("b", bytes, { retention: null })],
+  ["extendRetention", (store) => store.extendRetention("a", { mode: "COMPLIANCE", until: timestamp(now() + 1000) })],
+  ["setLegalHold", (store) => store.setLegalHold("a", true)],
+])("a write is never repeated: %s", async (call, write) => {
+  for (const kind of ["unpersisted", "persisted"] as const) {
+    memory.resetCalls();
+    const faulty = withFaults(memory, () => ({ kind }));
+    await expect(write(withRetry(faulty, options()))).rejects.toMatchObject({ code: "store.unreachable" });
+    expect(faulty.log.map((made) => made.call)).toEqual([call]);
+    expect(memory.calls(call)).toBe(kind === "persisted" ? 1 : 0);
+  }
+  expect(waits).toEqual([]);
+});
+
+test("a listing goes on where it stopped, wherever that was, and names no version twice", async () => {
+  for (const key of ["b", "b", "b", "c", "d", "d"]) memory.overwrite(key, bytes);
+  const whole = await keysOf(memory);
+  expect(whole).toHaveLength(7);
+  for (let stop = 0; stop <= whole.length; stop++) {
+    const faulty = withFaults(memory, ({ nth }) => (nth === 0 ? { kind: "unpersisted", items: stop } : null));
+    expect(await keysOf(withRetry(faulty, options()))).toEqual(whole);
+  }
+  const everyTime = withFaults(memory, ({ nth }) => ({ kind: "unpersisted", items: nth + 1 }));
+  expect(await keysOf(withRetry(everyTime, options()), { after: "a", limit: 100 }).catch(() => "gave up")).toBe("gave up");
+});
+
+test("a version written while a listing waits is found, and none is lost", async () => {
+  memory.overwrite("b", bytes);
+  memory.overwrite("b", bytes);
+  const faulty = withFaults(memory, ({ nth }) => (nth === 0 ? { kind: "unpersisted", items: 2 } : null));
+  const store = withRetry(
+    faulty,
+    options({
+      sleep: async () => {
+        memory.overwrite("b", bytes);
+      },
+    }),
+  );
+  expect((await keysOf(store)).sort()).toEqual(["a@v000001", "b@v000002", "b@v000003", "b@v000004"]);
+});
+
+test("an abort ends the waiting", async () => {
+  const controller = new AbortController();
+  const reason = new Error("stop");
+  const faulty = withFaults(memory, failFirst(9));
+  const store = withRetry(faulty, options({ sleep: async () => controller.abort(reason) }));
+  await expect(store.get("a", { maxBytes: 3, signal: controller.signal })).rejects.toBe(reason);
+  expect(faulty.log).toHaveLength(1);
+});
+
+test("the default wait is ended by an abort too, with its reason", async () => {
+  const controller = new AbortController();
+  const reason = new Error("stop");
+  const faulty = withFaults(memory, () => {
+    queueMicrotask(() => controller.abort(reason));
+    return { kind: "unpersisted" };
+  });
+  const store = withRetry(faulty, { baseMs: 3_600_000, maxMs: 3_600_000, random: () => 1 });
+  await expect(store.head("a", { signal: controller.signal })).rejects.toBe(reason);
+});
