@@ -1,0 +1,82 @@
+import type { Commit } from "../core/commit.ts";
+import type { Archive } from "./archive.ts";
+import { findProgress } from "./input/resume.ts";
+import { DEFAULT_LIMITS, type FilledSegment, type SegmentLimits, Segmenter, type SourceReport } from "./input/segmenter.ts";
+import type { Source } from "./input/source.ts";
+import { LogWriter, type WriterOptions } from "./log-writer.ts";
+import { orderedMap } from "./ordered-map.ts";
+import { SegmentPool } from "./segment/pool.ts";
+
+export interface ArchiveSourcesOptions extends WriterOptions {
+  readonly limits?: Partial<SegmentLimits>;
+  /** Look for what an earlier run archived of the same sources, and go on from there. Default true. */
+  readonly resume?: boolean;
+  /** Ends the reading early; what was read is still archived. */
+  readonly stop?: AbortSignal | undefined;
+  readonly onReport?: (report: SourceReport) => void;
+  /** After every commit. `rawBytes` are those of its segment. */
+  readonly onCommit?: (commit: Commit) => void;
+  readonly threads?: number;
+}
+
+/** What a run added to a log. */
+export interface ArchiveResult {
+  readonly entries: number;
+  readonly segments: number;
+  /** Bytes of the entries, each with its line feed. */
+  readonly rawBytes: number;
+  /** Bytes of the segments as stored. */
+  readonly storedBytes: number;
+  /** null when the log is still empty. */
+  readonly head: Commit | null;
+}
+
+/**
+ * Archives sources into a log: reads ahead, seals in threads, commits in order. Each segment that was committed stays,
+ * whatever happens after it; running it again with the same files goes on behind the last.
+ */
+export async function archiveSources(
+  archive: Archive,
+  log: string,
+  sources: readonly Source[],
+  options: ArchiveSourcesOptions,
+): Promise<ArchiveResult> {
+  const writer = await LogWriter.open(archive, log, options);
+  const names = options.resume === false ? [] : sources.filter(({ rereadable }) => rereadable).map(({ name }) => name);
+  const progress = await findProgress(
+    archive.store,
+    writer.log,
+    writer.head?.after.size ?? 0,
+    writer.keys,
+    names,
+    options.signal,
+  );
+  const segmenter = new Segmenter({
+    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    now: options.now,
+    stop: options.stop,
+    progress,
+    report: options.onReport ?? (() => undefined),
+  });
+  await using pool = new SegmentPool(options.threads);
+  const seal = async (
+    filled: FilledSegment,
+  ): Promise<{ sealed: Awaited<ReturnType<SegmentPool["seal"]>>["sealed"]; appends: FilledSegment["appends"] }> => {
+    const { sealed, buffer } = await pool.seal(filled.buffer, filled.length);
+    segmenter.recycle(buffer);
+    return { sealed, appends: filled.appends };
+  };
+  let entries = 0;
+  let segments = 0;
+  let rawBytes = 0;
+  let storedBytes = 0;
+  for await (const { sealed, appends } of orderedMap(segmenter.segments(sources), pool.width, seal)) {
+    const commit = await writer.commit(sealed, appends);
+    entries += sealed.count;
+    segments += 1;
+    rawBytes += sealed.rawBytes;
+    storedBytes += sealed.stored.length;
+    options.onCommit?.(commit);
+  }
+  return { entries, segments, rawBytes, storedBytes, head: writer.head };
+}

@@ -1,0 +1,125 @@
+import { type Commit, subtreeRoot } from "../core/commit.ts";
+import { SteleError } from "../core/error.ts";
+import { nodeHash } from "../core/hash.ts";
+import type { VerifierKey } from "../core/key.ts";
+import { splitPoint } from "../core/tree.ts";
+import type { Store } from "../store/port.ts";
+import type { LogIdentity } from "./archive.ts";
+import { readManifest } from "./candidates.ts";
+
+/**
+ * Proofs over a log's manifest tree as of a head, from O(log n) manifest objects. Hashes that come from the store are not
+ * trusted: whoever uses a proof verifies it against roots that are signed.
+ */
+export class History {
+  readonly #store: Store;
+  readonly #log: LogIdentity;
+  readonly #head: Commit;
+  readonly #keys: readonly VerifierKey[];
+  /** Roots of subtrees, by level and index: a few for every doubling of the log. */
+  readonly #nodes = new Map<string, Uint8Array>();
+
+  constructor(store: Store, log: LogIdentity, head: Commit, keys: readonly VerifierKey[]) {
+    this.#store = store;
+    this.#log = log;
+    this.#head = head;
+    this.#keys = keys;
+  }
+
+  /** Manifests in the head's tree. */
+  get size(): number {
+    return this.#head.after.size;
+  }
+
+  /** The manifest at `index`. @throws SteleError `log.unsound` when the log's key has signed none there */
+  async commit(index: number): Promise<Commit> {
+    if (index === this.#head.manifest.index) return this.#head;
+    const { chosen } = await readManifest(this.#store, this.#log, index, this.#keys);
+    if (chosen === null) {
+      throw new SteleError(
+        "log.unsound",
+        `log ${this.#log.name}: manifest ${index} is missing or not signed by the log's key; run "stele verify"`,
+      );
+    }
+    return chosen.commit;
+  }
+
+  /** The audit path of manifest `index` in the head's tree (RFC 6962 section 2.1.1). */
+  async inclusionProof(index: number): Promise<Uint8Array[]> {
+    const path: Uint8Array[] = [];
+    let first = 0;
+    let size = this.size;
+    while (size > 1) {
+      const k = splitPoint(size);
+      if (index - first < k) {
+        path.push(await this.#subtree(first + k, size - k));
+        size = k;
+      } else {
+        path.push(await this.#subtree(first, k));
+        first += k;
+        size -= k;
+      }
+    }
+    return path.reverse();
+  }
+
+  /** The consistency proof from `oldSize` manifests to the head's tree (RFC 6962 section 2.1.2). */
+  async consistencyProof(oldSize: number): Promise<Uint8Array[]> {
+    if (oldSize === 0 || oldSize === this.size) return [];
+    const proof: Uint8Array[] = [];
+    let first = 0;
+    let size = this.size;
+    let m = oldSize;
+    let complete = true;
+    while (m !== size) {
+      const k = splitPoint(size);
+      if (m <= k) {
+        proof.push(await this.#subtree(first + k, size - k));
+        size = k;
+      } else {
+        proof.push(await this.#subtree(first, k));
+        first += k;
+        size -= k;
+        m -= k;
+        complete = false;
+      }
+    }
+    if (!complete) proof.push(await this.#subtree(first, size));
+    return proof.reverse();
+  }
+
+  /** The root of a perfect subtree of `2^level` manifests, the `index`-th of its level. */
+  async node(level: number, index: number): Promise<Uint8Array> {
+    const place = `${level}/${index}`;
+    const known = this.#nodes.get(place);
+    if (known !== undefined) return known;
+    const root = subtreeRoot(await this.commit((index + 1) * 2 ** level - 1), level);
+    this.#nodes.set(place, root);
+    return root;
+  }
+
+  /** The root over manifests `[first, first + size)`: perfect, or all that is right of a split. */
+  async #subtree(first: number, size: number): Promise<Uint8Array> {
+    const level = Math.log2(size);
+    if (Number.isInteger(level)) return this.node(level, first / size);
+    // Not perfect: it ends at the tree's edge, and the head's compact range holds its parts.
+    const { nodes } = this.#head.after;
+    let at = 0;
+    let skipped = 0;
+    while (at < first) {
+      at += largestPowerWithin(this.size - at);
+      skipped++;
+    }
+    return (
+      nodes
+        .slice(skipped)
+        .reduceRight<Uint8Array | null>((right, left) => (right === null ? left : nodeHash(left, right)), null) ?? this.#head.leaf
+    );
+  }
+}
+
+function largestPowerWithin(n: number): number {
+  let bit = 1;
+  while (bit * 2 <= n) bit *= 2;
+  return bit;
+}

@@ -1,0 +1,63 @@
+import type { VerifierKey } from "../core/key.ts";
+import type { Store } from "../store/port.ts";
+import type { LogIdentity } from "./archive.ts";
+import { type ChosenManifest, chooseManifest, type Other } from "./candidates.ts";
+import { findHead } from "./head.ts";
+import { KeyRing } from "./key-ring.ts";
+import { walkManifests } from "./walk.ts";
+
+/** A log's head, and whose word holds after it. */
+export interface LocatedHead {
+  readonly newest: ChosenManifest | null;
+  /** In force after the head. */
+  readonly ring: KeyRing;
+  /** All keys that may have signed the log up to here. */
+  readonly keys: readonly VerifierKey[];
+  readonly passedOver: readonly Other[];
+}
+
+/**
+ * Finds a log's head by keys that were in force at its beginning. Usually O(log n) requests; where the log's end is signed by
+ * a key that is not among them, the whole log is walked to follow its key rotations, so that neither a rotation hides the
+ * head nor a stranger's signature makes one.
+ */
+export async function locateHead(
+  store: Store,
+  log: LogIdentity,
+  keys: readonly VerifierKey[],
+  options: { readonly known?: number; readonly signal?: AbortSignal | undefined } = {},
+): Promise<LocatedHead> {
+  const { newest, passedOver } = await findHead(store, log, keys, options);
+  if (!passedOver.some(({ refused }) => refused?.code === "proof.signature")) {
+    const ring = new KeyRing(keys);
+    if (newest !== null) ring.follow(newest.commit);
+    return { newest, ring, keys: [...keys, ...ring.inForce], passedOver };
+  }
+  return walkToHead(store, log, keys, options.signal);
+}
+
+/** Follows a log's key rotations from its beginning to its head. */
+export async function walkToHead(
+  store: Store,
+  log: LogIdentity,
+  keys: readonly VerifierKey[],
+  signal?: AbortSignal,
+): Promise<LocatedHead> {
+  const ring = new KeyRing(keys);
+  const all = [...keys];
+  let newest: ChosenManifest | null = null;
+  let passedOver: Other[] = [];
+  for await (const step of walkManifests(store, log, 0, signal)) {
+    if (step.kind !== "manifest") continue;
+    const { chosen, others } = chooseManifest(step.loaded, log, step.index, ring.inForce);
+    if (chosen === null) {
+      passedOver.push(...others);
+      continue;
+    }
+    newest = chosen;
+    passedOver = [];
+    ring.follow(chosen.commit);
+    all.push(...ring.inForce.filter((key) => !all.some(({ vkey }) => vkey === key.vkey)));
+  }
+  return { newest, ring, keys: all, passedOver };
+}

@@ -1,0 +1,271 @@
+import { signCheckpoint } from "../core/checkpoint.ts";
+import { chainStart, extendChain } from "../core/chain.ts";
+import { fromBase64, toBase64 } from "../core/bytes.ts";
+import { type Commit, encodeCommit, openCommit } from "../core/commit.ts";
+import { CompactRange } from "../core/compact-range.ts";
+import { descriptionPeriod } from "../core/description.ts";
+import { SteleError } from "../core/error.ts";
+import { emptyRoot } from "../core/hash.ts";
+import type { Signer, VerifierKey } from "../core/key.ts";
+import { parseLogName } from "../core/layout.ts";
+import { type Append, encodeManifest, FORMAT, type Manifest, manifestLeaf, type SegmentReference } from "../core/manifest.ts";
+import { type LockMode, type Period, type Retention, retainUntil } from "../core/retention.ts";
+import { type Timestamp, timestamp } from "../core/time.ts";
+import type { Store } from "../store/port.ts";
+import { type Archive, describeLog, logKeys, type LogIdentity, logOf } from "./archive.ts";
+import type { ChosenManifest } from "./candidates.ts";
+import { putManifest } from "./put-manifest.ts";
+import { History } from "./history.ts";
+import { locateHead, walkToHead } from "./locate.ts";
+import { putSegment } from "./put-segment.ts";
+import type { SealedSegment } from "./segment/seal.ts";
+import { TileWriter } from "./tiles.ts";
+import { VERSION } from "./version.ts";
+
+/** Who delivered a run of a segment's entries, and when. */
+export type NewAppend = Omit<Append, "first">;
+
+export interface WriterOptions {
+  readonly signer: Signer;
+  /** Stands in manifests: which process wrote. */
+  readonly writerId: string;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The one writer of one log. Each {@link commit} makes a segment part of the log for good: segment, lock read back, manifest,
+ * read back. Another writer on the same log is found out by the manifest's key and ends this one with `log.fenced`.
+ *
+ * After an error its state is unknown: open a new one, which finds out from the store how far the log got.
+ */
+export class LogWriter {
+  readonly log: LogIdentity;
+  readonly #store: Store;
+  readonly #options: WriterOptions;
+  readonly #retention: { readonly mode: LockMode; readonly period: Period };
+  readonly #tiles: TileWriter;
+  readonly #keys: readonly VerifierKey[];
+  #signer: Signer;
+  #head: Commit | null;
+  #failed: unknown = null;
+  #fresh = true;
+
+  private constructor(
+    archive: Archive,
+    log: LogIdentity,
+    options: WriterOptions,
+    retention: { readonly mode: LockMode; readonly period: Period },
+    keys: readonly VerifierKey[],
+    head: Commit | null,
+  ) {
+    this.log = log;
+    this.#store = archive.store;
+    this.#options = options;
+    this.#retention = retention;
+    this.#tiles = new TileWriter(archive.store, log);
+    this.#keys = keys;
+    this.#signer = options.signer.rename(log.origin);
+    this.#head = head;
+  }
+
+  /**
+   * Finds the log's head and makes ready to append after it.
+   * @throws SteleError `log.key` when the signer's key is not in force, `log.closed`, `store.*`
+   */
+  static async open(archive: Archive, name: string, options: WriterOptions): Promise<LogWriter> {
+    const { store, description } = archive;
+    const log = logOf(archive, parseLogName(name));
+    if (store.capabilities.locks === "none") {
+      throw new SteleError(
+        "store.unsupported",
+        `${store.url} is a plain copy of an archive, without locks: it can be read, but not written to`,
+      );
+    }
+    if (description === null)
+      throw new SteleError("format.description", `${store.url}: without its archive.json an archive can't be written to`);
+    const signer = options.signer.rename(log.origin);
+    const known = logKeys(archive, log);
+    const keys = known.some(({ vkey }) => vkey === signer.key.vkey) ? known : [...known, signer.key];
+    const located = await locateHead(store, log, keys, { signal: options.signal });
+    const head = located.newest?.commit ?? null;
+    await requireKeyInForce(store, log, signer.key, known, located.newest, options.signal);
+    if (head?.manifest.closed === true) {
+      throw new SteleError(
+        "log.closed",
+        `log ${name} was closed with manifest ${head.manifest.index} at ${head.manifest.sealed}: nothing may follow it`,
+      );
+    }
+    const retention = { mode: description.retention.mode, period: descriptionPeriod(description) };
+    const writer = new LogWriter(archive, log, options, retention, [...located.keys, signer.key], head);
+    if (head === null) await describeLog(archive, log, { signer, ...retention, now: options.now() });
+    else await writer.#tiles.repair(head, writer.#history(head), writer.#retentionNow(), options.signal);
+    return writer;
+  }
+
+  /** Keys that may have signed the log until now. */
+  get keys(): readonly VerifierKey[] {
+    return this.#keys;
+  }
+
+  /** The newest manifest; null while the log is empty. */
+  get head(): Commit | null {
+    return this.#head;
+  }
+
+  /** The index that the next entry will get. */
+  get nextEntry(): number {
+    return this.#head === null ? 0 : this.#head.manifest.entries.first + this.#head.manifest.entries.count;
+  }
+
+  /**
+   * Makes a sealed segment part of the log.
+   * @param appends the provenance of its entries in order, covering all of them
+   */
+  async commit(sealed: SealedSegment, appends: readonly NewAppend[]): Promise<Commit> {
+    return this.#guarded(async () => {
+      const first = this.nextEntry;
+      const runs = placed(appends, first);
+      const day = (runs[0]?.time ?? this.#now()).slice(0, 10);
+      const retention = this.#retentionNow();
+      const stored = await putSegment(this.#store, this.log, {
+        sealed,
+        day,
+        first,
+        retention,
+        mayBeThere: this.#fresh,
+        signal: this.#options.signal,
+      });
+      this.#fresh = false;
+      const segment: SegmentReference = {
+        key: stored.key,
+        versionId: stored.versionId,
+        encoding: "zstd",
+        bytes: sealed.stored.length,
+        sha256: toBase64(sealed.sha256),
+        rawBytes: sealed.rawBytes,
+      };
+      const chain = extendChain(this.#chain(), sealed.leaves);
+      const entries = { first, count: sealed.count, root: toBase64(sealed.root), chain: toBase64(chain) };
+      return this.#append({ segment, entries, appends: runs }, retention);
+    });
+  }
+
+  /**
+   * Commits a key rotation, signed by the key in force until now; the next manifest is signed by `next`.
+   * The old key is retired.
+   */
+  async rotate(next: Signer): Promise<Commit> {
+    return this.#guarded(async () => {
+      const successor = next.rename(this.log.origin);
+      const keys = { add: [successor.key.vkey], retire: [this.#signer.key.vkey] };
+      const commit = await this.#append({ ...this.#nothing(), keys }, this.#retentionNow());
+      this.#signer = successor;
+      return commit;
+    });
+  }
+
+  async #guarded<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#failed !== null) {
+      throw new SteleError("log.fenced", `log ${this.log.name}: this writer stopped at an earlier error; open a new one`, {
+        cause: this.#failed,
+      });
+    }
+    try {
+      return await work();
+    } catch (error) {
+      this.#failed = error;
+      throw error;
+    }
+  }
+
+  async #append(content: Pick<Manifest, "segment" | "entries" | "appends" | "keys">, retention: Retention): Promise<Commit> {
+    const before = this.#head?.after ?? CompactRange.empty;
+    const manifest: Manifest = {
+      format: FORMAT,
+      origin: this.log.origin,
+      index: before.size,
+      previous: this.#head === null ? null : toBase64(this.#head.leaf),
+      sealed: this.#now(),
+      retention,
+      writer: { id: this.#options.writerId, version: VERSION },
+      ...content,
+    };
+    const commit = await this.#sign(manifest, before);
+    await putManifest(this.#store, this.log, commit, this.#keys, retention, this.#options.signal);
+    this.#head = commit.commit;
+    await this.#tiles.committed(commit.commit, this.#history(commit.commit), retention, this.#options.signal);
+    return commit.commit;
+  }
+
+  /** Signs, encodes, and reads what was encoded: what is put is what a reader will accept. */
+  async #sign(manifest: Manifest, before: CompactRange): Promise<{ commit: Commit; bytes: Uint8Array<ArrayBuffer> }> {
+    const after = before.append(manifestLeaf(encodeManifest(manifest)));
+    const checkpoint = await signCheckpoint({ origin: this.log.origin, size: after.size, root: after.root() }, [this.#signer]);
+    const bytes = encodeCommit(manifest, before, checkpoint);
+    return { commit: openCommit(bytes, this.log.origin, [this.#signer.key]).commit, bytes };
+  }
+
+  #nothing(): Pick<Manifest, "segment" | "entries" | "appends"> {
+    const entries = { first: this.nextEntry, count: 0, root: toBase64(emptyRoot()), chain: toBase64(this.#chain()) };
+    return { segment: null, entries, appends: [] };
+  }
+
+  #chain(): Uint8Array {
+    return this.#head === null ? chainStart(this.log.origin) : fromBase64(this.#head.manifest.entries.chain, "entries.chain");
+  }
+
+  #history(head: Commit): History {
+    return new History(this.#store, this.log, head, this.#keys);
+  }
+
+  // Sealing times never decrease along a log, whatever the clock does: they are what a search by time halves on.
+  #now(): Timestamp {
+    const now = timestamp(this.#options.now());
+    const last = this.#head?.manifest.sealed;
+    return last !== undefined && last > now ? last : now;
+  }
+
+  #retentionNow(): Retention {
+    return { mode: this.#retention.mode, until: retainUntil(timestamp(this.#options.now()), this.#retention.period) };
+  }
+}
+
+function placed(appends: readonly NewAppend[], first: number): Append[] {
+  let next = first;
+  return appends.map((append) => {
+    const run = { ...append, first: next };
+    next += append.count;
+    return run;
+  });
+}
+
+/**
+ * A key is in force after the head when it signed the head, or the head says so; otherwise the log's rotations tell. Writing
+ * with any other key would make a manifest that no reader accepts, beside the real one.
+ */
+async function requireKeyInForce(
+  store: Store,
+  log: LogIdentity,
+  key: VerifierKey,
+  known: readonly VerifierKey[],
+  newest: ChosenManifest | null,
+  signal?: AbortSignal,
+): Promise<void> {
+  const isOurs = ({ vkey }: VerifierKey): boolean => vkey === key.vkey;
+  if (newest === null) {
+    if (known.some(isOurs)) return;
+  } else {
+    const rotation = newest.commit.manifest.keys;
+    const retired = rotation?.retire.includes(key.vkey) ?? false;
+    if (!retired && (newest.signedBy.some(isOurs) || rotation?.add.includes(key.vkey))) return;
+  }
+  const { ring } = await walkToHead(store, log, known, signal);
+  if (ring.inForce.some(isOurs)) return;
+  throw new SteleError(
+    "log.key",
+    `log ${log.name}: the signing key ${key.vkey} is not in force; expected ${ring.inForce.map(({ vkey }) => vkey).join(" or ") || "a key of the archive"}. ` +
+      `Give the archive's own key with --key-file.`,
+  );
+}

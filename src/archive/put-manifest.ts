@@ -1,0 +1,56 @@
+import { equalBytes } from "../core/bytes.ts";
+import type { Commit } from "../core/commit.ts";
+import { SteleError } from "../core/error.ts";
+import type { VerifierKey } from "../core/key.ts";
+import { logKey, manifestKey } from "../core/layout.ts";
+import type { Retention } from "../core/retention.ts";
+import type { Store } from "../store/port.ts";
+import type { LogIdentity } from "./archive.ts";
+import { readManifest } from "./candidates.ts";
+import { lockedPut } from "./locked-put.ts";
+
+const MAX_ATTEMPTS = 100;
+
+/**
+ * The commit: puts a manifest object so that every reader will take it for the manifest of its index, or finds out that
+ * another one is. Its key is the fence between writers; the decision is always the readers' own: the first object in the
+ * manifest's place that the log's key has signed. So it holds on stores that ignore `If-None-Match` as well, where two
+ * writers both put and only the older version counts.
+ *
+ * A crash before the put leaves the log as it was; after it, the manifest is whole and the log ends in it.
+ *
+ * @throws SteleError `log.fenced` when another writer's manifest holds this index
+ */
+export async function putManifest(
+  store: Store,
+  log: LogIdentity,
+  { commit, bytes }: { readonly commit: Commit; readonly bytes: Uint8Array },
+  keys: readonly VerifierKey[],
+  retention: Retention,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { index } = commit.manifest;
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const result = await lockedPut(store, logKey(log.name, manifestKey(index, attempt)), bytes, retention, {
+      contentType: "application/x-ndjson",
+      signal,
+    });
+    // One version a key, and the store itself refuses a second: nothing to list.
+    if (result.outcome === "created" && store.capabilities.conditionalPut && !store.capabilities.versions) return;
+    const { chosen } = await readManifest(store, log, index, keys, signal);
+    if (chosen !== null && equalBytes(chosen.bytes, bytes)) return;
+    if (chosen !== null) {
+      const { writer, sealed } = chosen.commit.manifest;
+      throw new SteleError(
+        "log.fenced",
+        `log ${log.name}: another writer (${writer.id}) committed manifest ${index} at ${sealed}. A log has one writer at a time: ` +
+          `this one stops. What it had not committed is still with its source; run it again when the other has ended, or use another log.`,
+      );
+    }
+    // Only junk in the way, without the log's signature: go around it.
+  }
+  throw new SteleError(
+    "store.exists",
+    `log ${log.name}: ${MAX_ATTEMPTS} keys for manifest ${index} are all taken by objects without the log's signature; run "stele verify"`,
+  );
+}

@@ -1,0 +1,88 @@
+import { constants, zstdDecompressSync } from "node:zlib";
+import { sha256 } from "#sha256";
+import { equalBytes, fromBase64, toBase64 } from "../../core/bytes.ts";
+import { countEntries, entryEnds, entryLeaves } from "../../core/entries.ts";
+import { SteleError } from "../../core/error.ts";
+import type { SegmentReference } from "../../core/manifest.ts";
+import { merkleRoot } from "../../core/tree.ts";
+import { zstdFrame } from "../../core/zstd-frame.ts";
+
+/** What a manifest promises of a segment. */
+export type SegmentPromise = Pick<SegmentReference, "bytes" | "sha256" | "rawBytes"> & {
+  readonly count: number;
+  readonly root: string;
+};
+
+/** A segment that is what its manifest says. */
+export interface OpenedSegment {
+  /** The entries, each followed by a line feed. */
+  readonly raw: Uint8Array<ArrayBuffer>;
+  readonly ends: Uint32Array<ArrayBuffer>;
+  /** Leaf hashes, packed. */
+  readonly leaves: Uint8Array<ArrayBuffer>;
+}
+
+/** Entries of a segment are addressed by 32-bit offsets. */
+export const MAX_RAW_BYTES: number = 2 ** 31 - 1;
+/** A decoder's history; level 3 needs 2 MiB. Without a bound, a frame of a few bytes could ask for gigabytes. */
+const MAX_WINDOW = 2 ** 25;
+
+/**
+ * Checks a stored segment against its manifest from the outside in: length and hash of the object before it is
+ * decompressed, the declared length before memory is taken, then number and root of the entries. The chain is the caller's.
+ * @throws SteleError `format.segment` or `proof.entry`, saying what was expected and found
+ */
+export function openSegment(stored: Uint8Array, promise: SegmentPromise): OpenedSegment {
+  expectSame("length", promise.bytes, stored.length);
+  const hash = toBase64(sha256(stored));
+  if (hash !== promise.sha256) throw new SteleError("proof.entry", `segment: expected SHA-256 ${promise.sha256}, got ${hash}`);
+  const frame = zstdFrame(stored);
+  if (frame.length !== stored.length) {
+    throw new SteleError(
+      "format.segment",
+      `segment: expected one zstd frame of ${stored.length} bytes, got one of ${frame.length} and something after it`,
+    );
+  }
+  if (frame.contentSize !== null) expectSame("length after decompression", promise.rawBytes, frame.contentSize);
+  if (promise.rawBytes > MAX_RAW_BYTES || frame.windowSize > Math.max(MAX_WINDOW, promise.rawBytes)) {
+    throw new SteleError(
+      "format.segment",
+      `segment: its zstd frame asks for ${frame.windowSize} bytes of memory, more than ${MAX_WINDOW}`,
+    );
+  }
+  const raw = decompress(stored, promise.rawBytes);
+  expectSame("length after decompression", promise.rawBytes, raw.length);
+  const count = countEntries(raw);
+  expectSame("number of entries", promise.count, count);
+  const ends = entryEnds(raw, count) as Uint32Array<ArrayBuffer>;
+  const leaves = entryLeaves(raw, ends);
+  const root = merkleRoot(leaves);
+  if (!equalBytes(root, fromBase64(promise.root, "entries.root"))) {
+    throw new SteleError("proof.entry", `segment: expected root ${promise.root} over its entries, got ${toBase64(root)}`);
+  }
+  return { raw, ends, leaves };
+}
+
+function decompress(stored: Uint8Array, rawBytes: number): Uint8Array<ArrayBuffer> {
+  try {
+    const raw = zstdDecompressSync(stored, {
+      chunkSize: Math.min(Math.max(rawBytes, 64), 1 << 20),
+      maxOutputLength: rawBytes,
+      params: { [constants.ZSTD_d_windowLogMax]: 31 },
+    });
+    return new Uint8Array(raw.buffer as ArrayBuffer, raw.byteOffset, raw.length);
+  } catch (cause) {
+    const tooLong = cause instanceof Error && "code" in cause && cause.code === "ERR_BUFFER_TOO_LARGE";
+    throw new SteleError(
+      "format.segment",
+      tooLong
+        ? `segment: it decompresses to more than the ${rawBytes} bytes that its manifest declares`
+        : "segment: it can't be decompressed",
+      { cause },
+    );
+  }
+}
+
+function expectSame(what: string, expected: number, actual: number): void {
+  if (expected !== actual) throw new SteleError("proof.entry", `segment: expected ${what} ${expected}, got ${actual}`);
+}

@@ -1,0 +1,35 @@
+import { constants, zstdCompressSync } from "node:zlib";
+import { sha256 } from "#sha256";
+import { countEntries, entryEnds, entryLeaves } from "../../core/entries.ts";
+import { merkleRoot } from "../../core/tree.ts";
+
+/** A segment's bytes as they will be stored, and what its manifest says of them. */
+export interface SealedSegment {
+  /** One zstd frame. */
+  readonly stored: Uint8Array<ArrayBuffer>;
+  /** SHA-256 of `stored`. */
+  readonly sha256: Uint8Array;
+  /** Bytes before compression. */
+  readonly rawBytes: number;
+  readonly count: number;
+  /** The entries' leaf hashes, packed. */
+  readonly leaves: Uint8Array<ArrayBuffer>;
+  /** RFC 6962 Merkle Tree Hash of the entries. */
+  readonly root: Uint8Array;
+}
+
+const LEVEL = 3;
+
+/** Splits, hashes and compresses entries, each followed by a line feed. Takes a while: runs in a worker thread. */
+export function sealSegment(raw: Uint8Array): SealedSegment {
+  const count = countEntries(raw);
+  const leaves = entryLeaves(raw, entryEnds(raw, count));
+  const compressed = zstdCompressSync(raw, {
+    // The output's pieces are joined by a copy: few large ones.
+    chunkSize: 1 << 20,
+    params: { [constants.ZSTD_c_compressionLevel]: LEVEL, [constants.ZSTD_c_checksumFlag]: 1 },
+    pledgedSrcSize: raw.length,
+  });
+  const stored = new Uint8Array(compressed);
+  return { stored, sha256: sha256(stored), rawBytes: raw.length, count, leaves, root: merkleRoot(leaves) };
+}

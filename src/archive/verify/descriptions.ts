@@ -1,0 +1,74 @@
+import { sha256 } from "#sha256";
+import type { Description } from "../../core/description.ts";
+import { descriptionPeriod } from "../../core/description.ts";
+import { isSteleError } from "../../core/error.ts";
+import type { VerifierKey } from "../../core/key.ts";
+import { retainUntil } from "../../core/retention.ts";
+import type { ObjectVersion, Store } from "../../store/port.ts";
+import { readDescription, type StoredDescription } from "../archive.ts";
+import { type Finding, type FindingCode, finding } from "../finding.ts";
+import { checkLock } from "./lock-check.ts";
+import { examinePlace } from "./place.ts";
+
+/** What to look for at a description's key. */
+export interface DescriptionCheck {
+  readonly key: string;
+  readonly kind: Description["kind"];
+  /** null: believe the keys that it names. */
+  readonly keys: readonly VerifierKey[] | null;
+  /** For findings: the log, or "" for the archive. */
+  readonly log: string;
+  readonly origin: string | null;
+  /** Whether locks and other versions are looked at. */
+  readonly locks: boolean;
+  readonly now: number;
+}
+
+/** Checks `archive.json` or a `log.json`: there, signed, of the right origin, locked, not shadowed. */
+export async function checkDescription(
+  store: Store,
+  check: DescriptionCheck,
+): Promise<{ stored: StoredDescription | null; findings: Finding[] }> {
+  const { key, kind, keys, log, origin, locks, now } = check;
+  let stored: StoredDescription | null;
+  try {
+    stored = await readDescription(store, key, kind, keys);
+  } catch (error) {
+    if (!isSteleError(error)) throw error;
+    return { stored: null, findings: [finding(codeOf(error.code), log, error.message, { object: key })] };
+  }
+  if (stored === null) {
+    return {
+      stored,
+      findings: [
+        finding("description.missing", log, `${key} is missing: it says what the ${kind} is called and whose keys sign it`, {
+          object: key,
+        }),
+      ],
+    };
+  }
+  const { description, bytes, version } = stored;
+  const findings: Finding[] = [];
+  if (origin !== null && description.origin !== origin) {
+    const message = `${key} describes another ${kind}`;
+    findings.push(finding("description.altered", log, message, { object: key, expected: origin, actual: description.origin }));
+  }
+  if (!locks) return { stored, findings };
+  const versions: ObjectVersion[] = [];
+  for await (const listed of store.versions(key)) if (listed.key === key) versions.push(listed);
+  const named = { log, index: null, versionId: version.versionId, size: bytes.length, sha256: sha256(bytes) };
+  findings.push(...(await examinePlace(store, named, versions)).findings);
+  if (store.capabilities.locks !== "none") {
+    const promised = {
+      mode: description.retention.mode,
+      until: retainUntil(description.created, descriptionPeriod(description)),
+    };
+    findings.push(...(await checkLock(store, { log, key, versionId: version.versionId, index: null, promised }, now)));
+  }
+  return { stored, findings };
+}
+
+function codeOf(code: string): FindingCode {
+  if (code === "store.denied" || code === "store.unreachable" || code === "store.unsupported") return "description.unreadable";
+  return code === "store.not-found" ? "description.missing" : "description.altered";
+}

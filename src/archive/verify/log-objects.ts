@@ -1,0 +1,222 @@
+import { sha256 } from "#sha256";
+import { equalBytes, fromBase64, toBase64 } from "../../core/bytes.ts";
+import type { Commit } from "../../core/commit.ts";
+import { isSteleError, type SteleError } from "../../core/error.ts";
+import { logKey, parseSegmentKey, SEGMENTS_PREFIX, tileKey, TILES_PREFIX } from "../../core/layout.ts";
+import type { Retention } from "../../core/retention.ts";
+import { type FullTile, TILE_BYTES } from "../../core/tile.ts";
+import { timestamp } from "../../core/time.ts";
+import type { ObjectVersion, Store } from "../../store/port.ts";
+import type { LogIdentity } from "../archive.ts";
+import { type Finding, finding } from "../finding.ts";
+import type { OpenedSegment } from "../segment/open.ts";
+import { checkLock } from "./lock-check.ts";
+import { ObjectScan } from "./object-scan.ts";
+import { examinePlace } from "./place.ts";
+
+export interface LogObjectsOptions {
+  readonly level: "manifests" | "locks" | "content";
+  readonly now: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly found: (finding: Finding) => void;
+}
+
+/** The objects that a log's manifests name, held against what the store lists and shows of locks. */
+export class LogObjects {
+  readonly #store: Store;
+  readonly #log: LogIdentity;
+  readonly #options: LogObjectsOptions;
+  readonly #segments: ObjectScan;
+  readonly #tiles: ObjectScan;
+  readonly #pendingTiles: { readonly relative: string; readonly index: number; readonly retention: Retention }[] = [];
+
+  constructor(store: Store, log: LogIdentity, options: LogObjectsOptions) {
+    this.#store = store;
+    this.#log = log;
+    this.#options = options;
+    this.#segments = new ObjectScan(store, log, SEGMENTS_PREFIX, options.signal);
+    this.#tiles = new ObjectScan(store, log, TILES_PREFIX, options.signal);
+  }
+
+  /**
+   * Checks what one manifest names. Objects out of range are only claimed, so that they do not count as strays.
+   * @param segment what reading the segment gave; null where it was not asked for
+   */
+  async claim(
+    commit: Commit,
+    tiles: readonly FullTile[],
+    inRange: boolean,
+    segment: OpenedSegment | SteleError | null,
+  ): Promise<void> {
+    const { index, retention } = commit.manifest;
+    await this.#claimSegment(commit, inRange, segment);
+    for (const tile of tiles) await this.#claimTile(tile, index, retention, inRange);
+  }
+
+  /** The locks on a manifest and its segment. May run ahead of {@link claim}, for many manifests at a time. */
+  async checkLocks({ manifest }: Commit, version: ObjectVersion): Promise<Finding[]> {
+    const { index, retention, segment } = manifest;
+    const findings = await this.#checkLock(version.key, version.versionId, index, retention);
+    if (segment === null) return findings;
+    return [...findings, ...(await this.#checkLock(logKey(this.#log.name, segment.key), segment.versionId, index, retention))];
+  }
+
+  /** Names what lies in the log's folders and belongs to no manifest. @param head tiles that it filled may not be written yet */
+  async finish(head: Commit | null): Promise<void> {
+    const { found } = this.#options;
+    this.#reportPendingTiles(head);
+    for await (const { key, versionId, kind } of this.#segments.unclaimed()) {
+      const parsed = parseSegmentKey(key.slice(this.#log.name.length + 1));
+      const message =
+        kind === "delete-marker"
+          ? "a delete marker on an object that no manifest names"
+          : parsed === null
+            ? "it lies among the segments, but no manifest names it, and its name is none of a segment"
+            : "no manifest names it: left behind by an interrupted writer, or forged. It is no part of the log";
+      found(
+        finding(kind === "delete-marker" ? "object.delete-marker" : "object.stray", this.#log.name, message, {
+          object: key,
+          versionId,
+        }),
+      );
+    }
+    for await (const { key, versionId, kind } of this.#tiles.unclaimed()) {
+      const code = kind === "delete-marker" ? "object.delete-marker" : "object.stray";
+      found(
+        finding(code, this.#log.name, "it lies among the hash tiles, but the log's tree has not filled it", {
+          object: key,
+          versionId,
+        }),
+      );
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#segments.close(), this.#tiles.close()]);
+  }
+
+  async #claimSegment(commit: Commit, inRange: boolean, read: OpenedSegment | SteleError | null): Promise<void> {
+    const { segment, index, retention } = commit.manifest;
+    if (segment === null) return;
+    const key = logKey(this.#log.name, segment.key);
+    const { found, signal } = this.#options;
+    const versions = await this.#segments.claim(segment.key);
+    const named = {
+      log: this.#log.name,
+      index,
+      versionId: segment.versionId,
+      size: segment.bytes,
+      sha256: fromBase64(segment.sha256, "segment.sha256"),
+    };
+    const { present, findings } = await examinePlace(this.#store, named, versions, signal);
+    findings.forEach(found);
+    if (!inRange) return;
+    const where = { object: key, versionId: segment.versionId, index };
+    if (present === null || (read !== null && isSteleError(read, "store.not-found"))) {
+      this.#missing(
+        "segment.missing",
+        where,
+        retention,
+        `the segment of manifest ${index} is missing: ${describeEntries(commit)} are lost`,
+      );
+      return;
+    }
+    if (read === null && present.size !== segment.bytes) {
+      found(
+        finding("segment.altered", this.#log.name, `the segment of manifest ${index} has another length`, {
+          ...where,
+          expected: `${segment.bytes} bytes`,
+          actual: `${present.size} bytes`,
+        }),
+      );
+    }
+    if (read !== null && isSteleError(read)) {
+      const unreadable = isSteleError(read, "store.denied", "store.unreachable", "store.unsupported");
+      const altered = `the segment of manifest ${index}, with ${describeEntries(commit)}, is not what was archived: ${read.message}`;
+      found(
+        finding(
+          unreadable ? "segment.unreadable" : "segment.altered",
+          this.#log.name,
+          unreadable ? read.message : altered,
+          where,
+        ),
+      );
+    }
+  }
+
+  async #claimTile(tile: FullTile, index: number, retention: Retention, inRange: boolean): Promise<void> {
+    const relative = tileKey(tile.id);
+    const key = logKey(this.#log.name, relative);
+    const { found, signal, level } = this.#options;
+    const versions = await this.#tiles.claim(relative);
+    if (tile.bytes === null) return;
+    const named = { log: this.#log.name, index, versionId: null, size: TILE_BYTES, sha256: sha256(tile.bytes) };
+    const { present, findings } = await examinePlace(this.#store, named, versions, signal);
+    findings.forEach(found);
+    if (!inRange) return;
+    if (present === null) {
+      this.#pendingTiles.push({ relative, index, retention });
+      return;
+    }
+    const where = { object: key, versionId: present.versionId, index };
+    if (level === "content") await this.#compareTile(tile.bytes, key, present, where);
+    (await this.#checkLock(key, present.versionId, index, retention)).forEach(found);
+  }
+
+  async #compareTile(expected: Uint8Array, key: string, { versionId }: ObjectVersion, where: Partial<Finding>): Promise<void> {
+    const { found, signal } = this.#options;
+    try {
+      const { body } = await this.#store.get(key, { versionId, maxBytes: TILE_BYTES, signal });
+      if (equalBytes(body, expected)) return;
+      const hashes = { expected: `SHA-256 ${toBase64(sha256(expected))}`, actual: `SHA-256 ${toBase64(sha256(body))}` };
+      found(
+        finding("tile.altered", this.#log.name, "a hash tile does not hold the hashes of the manifests", { ...where, ...hashes }),
+      );
+    } catch (error) {
+      if (!isSteleError(error) || signal?.aborted === true) throw error;
+      if (error.code === "store.too-large")
+        found(finding("tile.altered", this.#log.name, `a hash tile is longer than ${TILE_BYTES} bytes`, where));
+      else if (error.code === "store.not-found") found(finding("tile.missing", this.#log.name, "a hash tile is missing", where));
+      else found(finding("tile.unreadable", this.#log.name, error.message, where));
+    }
+  }
+
+  /** A tile that the very last manifest filled may be missing: the next writer writes it, before its first commit. */
+  #reportPendingTiles(head: Commit | null): void {
+    for (const { relative, index, retention } of this.#pendingTiles) {
+      const where = { object: logKey(this.#log.name, relative), index };
+      if (index === head?.manifest.index) {
+        this.#options.found(
+          finding(
+            "tile.missing",
+            this.#log.name,
+            "a hash tile that the newest manifest filled is not written yet; the next writer will",
+            { ...where, severity: "info" },
+          ),
+        );
+      } else {
+        this.#missing("tile.missing", where, retention, "a hash tile is missing; it can be computed again from the manifests");
+      }
+    }
+  }
+
+  #missing(code: "segment.missing" | "tile.missing", where: Partial<Finding>, retention: Retention, message: string): void {
+    if (retention.until <= timestamp(this.#options.now)) {
+      const expired = `it is gone, after its lock had ended on ${retention.until}`;
+      this.#options.found(finding("object.expired", this.#log.name, expired, where));
+    } else {
+      this.#options.found(finding(code, this.#log.name, message, where));
+    }
+  }
+
+  async #checkLock(key: string, versionId: string | null, index: number, promised: Retention): Promise<Finding[]> {
+    if (this.#store.capabilities.locks === "none") return [];
+    const { now, signal } = this.#options;
+    return checkLock(this.#store, { log: this.#log.name, key, versionId, index, promised }, now, signal);
+  }
+}
+
+function describeEntries({ manifest }: Commit): string {
+  const { first, count } = manifest.entries;
+  return count === 1 ? `entry ${first}` : `entries ${first} to ${first + count - 1}`;
+}

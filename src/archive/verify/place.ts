@@ -1,0 +1,94 @@
+import { sha256 } from "#sha256";
+import { equalBytes } from "../../core/bytes.ts";
+import { isSteleError } from "../../core/error.ts";
+import type { ObjectVersion, Store } from "../../store/port.ts";
+import { type Finding, finding } from "../finding.ts";
+
+/** An object of a log, as whoever names it knows it. */
+export interface NamedObject {
+  readonly log: string;
+  readonly index: number | null;
+  /** null: the oldest version. */
+  readonly versionId: string | null;
+  readonly size: number;
+  readonly sha256: Uint8Array;
+}
+
+/**
+ * What else lies at a named object's key: newer versions and delete markers hide it from whoever asks without a version,
+ * older ones were there before it. A version with the same bytes is what a retry leaves behind.
+ *
+ * @param versions of one key, newest first
+ * @returns the named version, if it is there, and findings about the others
+ */
+export async function examinePlace(
+  store: Store,
+  named: NamedObject,
+  versions: readonly ObjectVersion[],
+  signal?: AbortSignal,
+): Promise<{ present: ObjectVersion | null; findings: Finding[] }> {
+  const objects = versions.filter(({ kind }) => kind === "object");
+  const present =
+    (named.versionId === null || !store.capabilities.versions
+      ? objects.at(-1)
+      : objects.find(({ versionId }) => versionId === named.versionId)) ?? null;
+  const findings: Finding[] = [];
+  let newer = true;
+  for (const version of versions) {
+    if (version === present) {
+      newer = false;
+      continue;
+    }
+    const where = { object: version.key, versionId: version.versionId, index: named.index };
+    if (version.kind === "delete-marker") {
+      findings.push(
+        finding(
+          "object.delete-marker",
+          named.log,
+          "a delete marker was put on it: it looks deleted to whoever asks without a version",
+          where,
+        ),
+      );
+    } else if (await hasSameBytes(store, named, version, signal)) {
+      findings.push(
+        finding(
+          "object.duplicate",
+          named.log,
+          "a second version with the same bytes, as a retried upload leaves behind; harmless",
+          where,
+        ),
+      );
+    } else if (newer) {
+      findings.push(
+        finding(
+          "object.shadowed",
+          named.log,
+          "a newer version with other content was put over it; the log's own version still counts",
+          where,
+        ),
+      );
+    } else {
+      findings.push(
+        finding(
+          "object.stray",
+          named.log,
+          "an older version with other content was there before it; no manifest names it",
+          where,
+        ),
+      );
+    }
+  }
+  return { present, findings };
+}
+
+async function hasSameBytes(store: Store, named: NamedObject, version: ObjectVersion, signal?: AbortSignal): Promise<boolean> {
+  if (version.size !== named.size) return false;
+  try {
+    const { body } = await store.get(version.key, { versionId: version.versionId, maxBytes: named.size, signal });
+    return equalBytes(sha256(body), named.sha256);
+  } catch (error) {
+    // Not known to be the same: reported as different.
+    if (isSteleError(error) && signal?.aborted !== true) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,213 @@
+import { toBase64 } from "../../core/bytes.ts";
+import type { SignedCheckpoint } from "../../core/checkpoint.ts";
+import { SteleError } from "../../core/error.ts";
+import { parseVerifierKey, type VerifierKey } from "../../core/key.ts";
+import { ARCHIVE_DESCRIPTION_KEY, LOG_DESCRIPTION_KEY, logKey, logOrigin, parseLogName } from "../../core/layout.ts";
+import type { Store } from "../../store/port.ts";
+import { listArchive } from "../archive.ts";
+import { type Finding, finding, type Verdict, verdict } from "../finding.ts";
+import { keysOfLog } from "../key-ring.ts";
+import type { EntryRange } from "../range.ts";
+import { SegmentPool } from "../segment/pool.ts";
+import { checkDescription } from "./descriptions.ts";
+import { type LogTotals, LogVerification, type VerifyLevel } from "./verify-log.ts";
+
+export interface VerifyOptions extends EntryRange {
+  /** Keys that the verifier trusts. Without any, the archive's own are believed, and the report says so. */
+  readonly pinned: readonly VerifierKey[];
+  /** Default: every log that has objects. */
+  readonly logs?: readonly string[] | undefined;
+  readonly level: VerifyLevel;
+  /** Checkpoints seen before, of any of the logs. */
+  readonly checkpoints?: readonly SignedCheckpoint[];
+  /** Whether an archive or a log that holds nothing is as it should be. */
+  readonly allowEmpty?: boolean;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  readonly threads?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: (progress: LogTotals & { readonly log: string; readonly totalManifests: number | null }) => void;
+  readonly onFinding?: (finding: Finding) => void;
+}
+
+export interface LogReport extends LogTotals {
+  readonly log: string;
+  readonly origin: string;
+  readonly head: { readonly size: number; readonly root: string } | null;
+  readonly keyPinned: boolean;
+  readonly checkpoint: SignedCheckpoint | null;
+}
+
+export interface VerifyReport {
+  readonly verdict: Verdict;
+  readonly logs: readonly LogReport[];
+  readonly findings: readonly Finding[];
+  /** What this store can't show, or was not asked: never counted as passed. */
+  readonly notObservable: readonly string[];
+}
+
+/**
+ * Verifies an archive, or some of its logs, and reports all that it finds. It goes on after a finding. What can't be read is
+ * a finding of its own, neither sound nor altered.
+ *
+ * @throws SteleError `store.*` when the place itself can't be read, or `store.not-found` when no archive is there
+ */
+export async function verifyArchive(store: Store, options: VerifyOptions): Promise<VerifyReport> {
+  const findings: Finding[] = [];
+  const found = (one: Finding): void => {
+    findings.push(one);
+    options.onFinding?.(one);
+  };
+  const { origin, keys } = await identify(store, options, found);
+  const names = await namesOfLogs(store, options, origin, found);
+  const logs: LogReport[] = [];
+  await using pool = new SegmentPool(options.threads);
+  for (const name of names) logs.push(await verifyLog(store, name, origin, keys, options, pool, found));
+  return { verdict: verdict(findings), logs, findings, notObservable: notObservable(store, options) };
+}
+
+/** The archive's origin, and whose keys to believe. Pinned keys stand in for a description that is gone or was changed. */
+async function identify(
+  store: Store,
+  { pinned, level, now }: VerifyOptions,
+  found: (finding: Finding) => void,
+): Promise<{ origin: string; keys: readonly VerifierKey[] }> {
+  const check = {
+    key: ARCHIVE_DESCRIPTION_KEY,
+    kind: "archive",
+    log: "",
+    origin: null,
+    locks: level !== "manifests",
+    now,
+  } as const;
+  const { stored, findings } = await checkDescription(store, { ...check, keys: pinned.length > 0 ? pinned : null });
+  if (stored !== null) {
+    findings.forEach(found);
+    return {
+      origin: stored.description.origin,
+      keys: pinned.length > 0 ? pinned : stored.description.keys.map(parseVerifierKey),
+    };
+  }
+  const [first] = pinned;
+  const isEmpty = findings.some(({ code }) => code === "description.missing") && (await isEmptyPlace(store));
+  if (isEmpty)
+    throw new SteleError(
+      "store.not-found",
+      `${store.url}: nothing is there, neither an archive nor any object. An empty place is not a sound archive`,
+    );
+  findings.forEach(found);
+  if (first === undefined) {
+    const why = findings[0]?.message ?? "";
+    throw new SteleError(
+      "log.key",
+      `${store.url}: without a sound ${ARCHIVE_DESCRIPTION_KEY} nobody can tell whose keys to believe; pin the archive's key with --key. (${why})`,
+    );
+  }
+  return { origin: first.name, keys: pinned };
+}
+
+async function namesOfLogs(
+  store: Store,
+  options: VerifyOptions,
+  origin: string,
+  found: (finding: Finding) => void,
+): Promise<string[]> {
+  if (options.logs !== undefined) return options.logs.map(parseLogName);
+  const names: string[] = [];
+  for await (const item of listArchive(store, options.signal)) {
+    if (item.kind === "log") names.push(item.name);
+    else if (item.version.key.startsWith("_doctor/")) {
+      found(
+        finding("object.stray", "", "left behind by a conformance check until its short lock ends", {
+          object: item.version.key,
+          severity: "info",
+        }),
+      );
+    } else if (item.version.key !== ARCHIVE_DESCRIPTION_KEY) {
+      found(
+        finding("object.stray", "", "it belongs to no log of this archive", {
+          object: item.version.key,
+          versionId: item.version.versionId,
+        }),
+      );
+    }
+  }
+  // A log that was there once, and of which nothing is left, must not be passed over for want of objects.
+  for (const { origin: remembered } of options.checkpoints ?? []) {
+    const name = remembered.startsWith(`${origin}/`) ? remembered.slice(origin.length + 1) : null;
+    if (name !== null && !names.includes(name)) names.push(parseLogName(name));
+  }
+  if (names.length === 0 && options.allowEmpty !== true) {
+    found(finding("log.missing", "", "the archive holds no log at all: an empty place is not a sound archive"));
+  }
+  return names;
+}
+
+async function verifyLog(
+  store: Store,
+  name: string,
+  archiveOrigin: string,
+  archiveKeys: readonly VerifierKey[],
+  options: VerifyOptions,
+  pool: SegmentPool,
+  found: (finding: Finding) => void,
+): Promise<LogReport> {
+  const log = { name, origin: logOrigin(archiveOrigin, name) };
+  const keys = keysOfLog(archiveKeys, log.origin);
+  const checkpoints = (options.checkpoints ?? []).filter(({ origin }) => origin === log.origin);
+  const outcome = await new LogVerification(store, log, keys, {
+    level: options.level,
+    from: options.from,
+    to: options.to,
+    checkpoints,
+    now: options.now,
+    pool,
+    signal: options.signal,
+    found,
+    onProgress: (totals) => options.onProgress?.({ log: name, totalManifests: null, ...totals }),
+  }).run();
+  const { head, ...totals } = outcome;
+  if (head === null && options.allowEmpty !== true) {
+    found(finding("log.missing", name, "the log holds no manifest that its key has signed: an empty place is not a sound log"));
+  }
+  if (head !== null) {
+    const key = logKey(name, LOG_DESCRIPTION_KEY);
+    const check = {
+      key,
+      kind: "log",
+      keys,
+      log: name,
+      origin: log.origin,
+      locks: options.level !== "manifests",
+      now: options.now,
+    } as const;
+    (await checkDescription(store, check)).findings.forEach(found);
+  }
+  return {
+    log: name,
+    origin: log.origin,
+    ...totals,
+    head: head === null ? null : { size: head.after.size, root: toBase64(head.after.root()) },
+    keyPinned: options.pinned.length > 0,
+    checkpoint: head?.checkpoint ?? null,
+  };
+}
+
+function notObservable({ capabilities }: Store, { level, from, to, checkpoints }: VerifyOptions): string[] {
+  const list: string[] = [];
+  if (!capabilities.versions) list.push("older versions and delete markers: this store keeps one version of an object");
+  if (capabilities.locks === "none") list.push("locks: this is a plain copy of an archive, and shows none");
+  if (capabilities.locks === "recorded") list.push("lock enforcement: a folder records locks, but its owner can still delete");
+  if (level === "manifests") list.push("locks, other versions and content: not asked at level manifests");
+  if (level === "locks") list.push("content: not asked at level locks");
+  if (from !== undefined || to !== undefined) list.push("content and locks outside the asked range");
+  if (checkpoints === undefined || checkpoints.length === 0) {
+    list.push("a tail that was cut off: without a checkpoint seen before, a shorter log looks like a younger one");
+  }
+  return list;
+}
+
+async function isEmptyPlace(store: Store): Promise<boolean> {
+  for await (const _ of store.versions("", { limit: 1 })) return false;
+  return true;
+}
