@@ -1,4 +1,4 @@
-import { sha256 } from "#sha256";
+import { sha256, sha256Into } from "#sha256";
 import { utf8 } from "./bytes.ts";
 import { HASH_SIZE } from "./hash.ts";
 import { leafCount } from "./tree.ts";
@@ -20,7 +20,7 @@ export function extendChain(chain: Uint8Array, leaves: Uint8Array): Uint8Array {
   input.set(chain);
   for (let i = 0; i < count; i++) {
     input.set(leaves.subarray(i * HASH_SIZE, (i + 1) * HASH_SIZE), HASH_SIZE);
-    input.set(sha256(input));
+    sha256Into(input, input, 0);
   }
   return input.slice(0, HASH_SIZE);
 }

@@ -21,6 +21,8 @@ export interface SignedCheckpoint extends Checkpoint {
 
 /** The text that is signed: origin, decimal size and base64 root, a line each. */
 export function formatCheckpoint({ origin, size, root }: Checkpoint): string {
+  // A line feed in the origin would make the signed text another log's checkpoint.
+  if (origin === "" || /\p{Cc}/u.test(origin)) throw malformed(`expected an origin of one line, got ${clip(origin)}`);
   return `${origin}\n${size}\n${toBase64(root)}\n`;
 }
 

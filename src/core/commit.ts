@@ -66,7 +66,7 @@ export function openCommit(
       `manifest object: expected two lines, each ending in a line feed, got ${bytes.length} bytes that are not`,
     );
   }
-  const line = bytes.slice(0, first);
+  const line = new Uint8Array(bytes.subarray(0, first));
   const trailer = parseCanonical(
     bytes.subarray(first + 1, second),
     trailerSchema,

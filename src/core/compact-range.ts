@@ -21,7 +21,10 @@ export class CompactRange {
 
   /** @throws SteleError `format.tile` when the number or length of the hashes does not fit `size`. */
   static of(size: number, nodes: readonly Uint8Array[]): CompactRange {
-    if (!Number.isSafeInteger(size) || size < 0 || nodes.length !== setBits(size)) {
+    if (!Number.isSafeInteger(size) || size < 0) {
+      throw new SteleError("format.tile", `compact range: expected a size from 0 to 2^53 - 1, got ${size}`);
+    }
+    if (nodes.length !== setBits(size)) {
       throw new SteleError("format.tile", `compact range: size ${size} has ${setBits(size)} nodes, got ${nodes.length}`);
     }
     for (const node of nodes) {

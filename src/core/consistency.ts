@@ -59,8 +59,10 @@ export function verifyConsistency(
   if (oldSize === 0 || oldSize === newSize) {
     if (proof.length > 0) throw refuse(`expected no hashes between sizes ${oldSize} and ${newSize}, got ${proof.length}`);
     const expected = oldSize === 0 ? emptyRoot() : newRoot;
-    if (!equalBytes(oldRoot, expected))
-      throw refuse(`at size ${oldSize} expected root ${toBase64(expected)}, got ${toBase64(oldRoot)}`);
+    for (const root of oldSize === newSize ? [oldRoot, newRoot] : [oldRoot]) {
+      if (!equalBytes(root, expected))
+        throw refuse(`at size ${oldSize} expected root ${toBase64(expected)}, got ${toBase64(root)}`);
+    }
     return;
   }
   const [first, ...rest] = isPowerOfTwo(oldSize) ? [oldRoot, ...proof] : proof;

@@ -1,28 +1,29 @@
-import { sha256 } from "#sha256";
+import { sha256Into } from "#sha256";
 import { SteleError } from "./error.ts";
 import { HASH_SIZE, leafHash, RFC6962_LEAF_HASH_PREFIX } from "./hash.ts";
 
 const LF = 0x0a;
 
-/** How many entries `raw` holds: each is followed by one line feed. @throws SteleError `format.segment` when the last is not */
-export function countEntries(raw: Uint8Array): number {
+/**
+ * Where each entry of `raw` ends: the offsets of the line feeds, of which one follows every entry. Entry i begins one byte
+ * after the end of entry i - 1.
+ * @throws SteleError `format.segment` when the last entry is not followed by one
+ */
+export function entryEnds(raw: Uint8Array): Uint32Array<ArrayBuffer> {
+  let ends = new Uint32Array(1024);
   let count = 0;
-  for (let end = raw.indexOf(LF); end >= 0; end = raw.indexOf(LF, end + 1)) count++;
-  if (raw.length > 0 && raw[raw.length - 1] !== LF) {
+  for (let end = raw.indexOf(LF); end >= 0; end = raw.indexOf(LF, end + 1)) {
+    if (count === ends.length) {
+      const more = new Uint32Array(count * 2);
+      more.set(ends);
+      ends = more;
+    }
+    ends[count++] = end;
+  }
+  if (raw.length > 0 && ends[count - 1] !== raw.length - 1) {
     throw new SteleError("format.segment", "segment: its last entry does not end in a line feed");
   }
-  return count;
-}
-
-/** Where each of `count` entries ends: the offsets of their line feeds. Entry i begins one byte after the end of entry i - 1. */
-export function entryEnds(raw: Uint8Array, count: number): Uint32Array {
-  const ends = new Uint32Array(count);
-  let end = -1;
-  for (let i = 0; i < count; i++) {
-    end = raw.indexOf(LF, end + 1);
-    ends[i] = end;
-  }
-  return ends;
+  return ends.slice(0, count);
 }
 
 /**
@@ -37,7 +38,7 @@ export function entryLeaves(raw: Uint8Array, ends: Uint32Array): Uint8Array<Arra
       leaves.set(leafHash(raw.subarray(0, end)), 0);
     } else {
       raw[start - 1] = RFC6962_LEAF_HASH_PREFIX;
-      leaves.set(sha256(raw.subarray(start - 1, end)), i * HASH_SIZE);
+      sha256Into(raw.subarray(start - 1, end), leaves, i * HASH_SIZE);
       raw[start - 1] = LF;
     }
     start = end + 1;

@@ -41,7 +41,7 @@ export function verifierKey(name: string, publicKey: Uint8Array): VerifierKey {
     throw new SteleError("format.key", `key ${name}: expected a public key of 32 bytes, got ${publicKey.length}`);
   const typed = concatBytes(Uint8Array.of(ALGORITHM_ED25519), publicKey);
   const id = sha256(concatBytes(utf8(`${name}\n`), typed)).slice(0, 4);
-  return { name, id, publicKey: publicKey.slice(), vkey: `${name}+${toHex(id)}+${toBase64(typed)}` };
+  return { name, id, publicKey: new Uint8Array(publicKey), vkey: `${name}+${toHex(id)}+${toBase64(typed)}` };
 }
 
 /** Reads a vkey. @throws SteleError `format.key` */
@@ -66,7 +66,7 @@ export function renameVerifierKey(key: VerifierKey, name: string): VerifierKey {
 export function signerFromSeed(name: string, seed: Uint8Array): Signer {
   if (seed.length !== 32)
     throw new SteleError("format.key", `signing key ${name}: expected a seed of 32 bytes, got ${seed.length}`);
-  const kept = seed.slice();
+  const kept = new Uint8Array(seed);
   return {
     key: verifierKey(name, publicKeyOf(kept)),
     sign: (message) => sign(message, kept),

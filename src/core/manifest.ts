@@ -68,6 +68,13 @@ export interface Manifest {
   readonly closed?: true | undefined;
 }
 
+const MAX_PROVENANCE = 1024;
+
+/** Whether `value` may stand as an append's source or id: at most 1,024 characters of well-formed Unicode. */
+export function isProvenance(value: string): boolean {
+  return value.length <= MAX_PROVENANCE && value.isWellFormed();
+}
+
 const vkey = text(512).refine(isVerifierKey, "expected a verifier key");
 
 const schema: z.ZodType<Manifest> = z
@@ -89,7 +96,13 @@ const schema: z.ZodType<Manifest> = z
       .nullable(),
     entries: z.strictObject({ first: counter, count: counter, root: base64Hash, chain: base64Hash }),
     appends: z.array(
-      z.strictObject({ first: counter, count: counter.min(1), time, source: text(1024), id: text(1024).optional() }),
+      z.strictObject({
+        first: counter,
+        count: counter.min(1),
+        time,
+        source: text(MAX_PROVENANCE),
+        id: text(MAX_PROVENANCE).optional(),
+      }),
     ),
     retention: z.strictObject({ mode: z.enum(["COMPLIANCE", "GOVERNANCE"]), until: time }),
     writer: z.strictObject({ id: text(256), version: text(64) }),

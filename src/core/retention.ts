@@ -34,7 +34,8 @@ export function parsePeriod(text: string): Period {
   }
   const period: Period = { count: Number(match[1]), unit };
   const origin = Date.UTC(2000, 0, 1);
-  if (addPeriod(origin, period) > Date.UTC(2000 + MAX_YEARS, 0, 1)) {
+  // Negated: a count beyond what a Date can hold gives NaN.
+  if (!(addPeriod(origin, period) <= Date.UTC(2000 + MAX_YEARS, 0, 1))) {
     throw new SteleError("input.invalid", `retention: ${text} is longer than the ${MAX_YEARS} years that S3 Object Lock allows`);
   }
   return period;

@@ -8,7 +8,7 @@ declare const timestampBrand: unique symbol;
  */
 export type Timestamp = string & { readonly [timestampBrand]: true };
 
-const SPELLING = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
+const SPELLING = /^(?!0000)\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
 
 /** Whether `text` is a real instant in the one spelling (leap seconds and `24:00` are not). */
 export function isTimestamp(text: string): text is Timestamp {

@@ -1,4 +1,4 @@
-import { sha256 } from "#sha256";
+import { sha256Into } from "#sha256";
 import { emptyRoot, HASH_SIZE, RFC6962_NODE_HASH_PREFIX } from "./hash.ts";
 
 /**
@@ -9,14 +9,15 @@ import { emptyRoot, HASH_SIZE, RFC6962_NODE_HASH_PREFIX } from "./hash.ts";
 export function merkleRoot(leaves: Uint8Array): Uint8Array {
   const count = leafCount(leaves);
   if (count === 0) return emptyRoot();
-  const level = leaves.slice();
+  // Not slice(), which on a Buffer gives a view: the caller's bytes would be written over.
+  const level = new Uint8Array(leaves);
   const input = new Uint8Array(1 + 2 * HASH_SIZE);
   input[0] = RFC6962_NODE_HASH_PREFIX;
   for (let size = count; size > 1; size = (size + 1) >>> 1) {
     const pairs = size >>> 1;
     for (let i = 0; i < pairs; i++) {
       input.set(level.subarray(2 * i * HASH_SIZE, (2 * i + 2) * HASH_SIZE), 1);
-      level.set(sha256(input), i * HASH_SIZE);
+      sha256Into(input, level, i * HASH_SIZE);
     }
     if (size % 2 === 1) level.copyWithin(pairs * HASH_SIZE, (size - 1) * HASH_SIZE, size * HASH_SIZE);
   }

@@ -27,5 +27,7 @@ export function verify(signature: Uint8Array, message: Uint8Array, publicKey: Ui
 }
 
 function privateKey(seed: Uint8Array): ReturnType<typeof createPrivateKey> {
+  // OpenSSL does not mind bytes after the key.
+  if (seed.length !== 32) throw new RangeError(`expected a seed of 32 bytes, got ${seed.length}`);
   return createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: "der", type: "pkcs8" });
 }

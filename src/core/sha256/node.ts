@@ -1,8 +1,20 @@
+import { Buffer } from "node:buffer";
 import { createHash, hash } from "node:crypto";
+
+const { latin1Write } = Buffer.prototype;
 
 /** SHA-256 (FIPS 180-4) of `data`: 32 bytes. */
 export function sha256(data: Uint8Array): Uint8Array {
   return hash("sha256", data, "buffer");
+}
+
+/**
+ * Writes the SHA-256 of `data` to the 32 bytes of `out` at `offset`. `data` may be part of `out`.
+ * A hash taken as a string and written costs less than half of one taken as a new Buffer: what counts for small messages is
+ * the call, not the hashing.
+ */
+export function sha256Into(data: Uint8Array, out: Uint8Array, offset: number): void {
+  latin1Write.call(out, hash("sha256", data, "latin1"), offset, 32);
 }
 
 /** An incremental SHA-256; `digest` may be asked more than once, and does not end it. */
