@@ -1,4 +1,6 @@
 import type { Commit } from "../core/commit.ts";
+import { SteleError } from "../core/error.ts";
+import { isProvenance } from "../core/manifest.ts";
 import type { Archive } from "./archive.ts";
 import { findProgress } from "./input/resume.ts";
 import { DEFAULT_LIMITS, type FilledSegment, type SegmentLimits, Segmenter, type SourceReport } from "./input/segmenter.ts";
@@ -41,6 +43,13 @@ export async function archiveSources(
   sources: readonly Source[],
   options: ArchiveSourcesOptions,
 ): Promise<ArchiveResult> {
+  for (const { name, label } of sources) {
+    if (!isProvenance(name))
+      throw new SteleError(
+        "input.invalid",
+        `${label.slice(0, 80)}: its path is too long, or not Unicode, to stand as a source in manifests; archive it from a shorter path`,
+      );
+  }
   const writer = await LogWriter.open(archive, log, options);
   const names = options.resume === false ? [] : sources.filter(({ rereadable }) => rereadable).map(({ name }) => name);
   const progress = await findProgress(

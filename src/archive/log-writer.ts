@@ -1,6 +1,6 @@
 import { signCheckpoint } from "../core/checkpoint.ts";
 import { chainStart, extendChain } from "../core/chain.ts";
-import { fromBase64, toBase64 } from "../core/bytes.ts";
+import { clip, fromBase64, toBase64 } from "../core/bytes.ts";
 import { type Commit, encodeCommit, openCommit } from "../core/commit.ts";
 import { CompactRange } from "../core/compact-range.ts";
 import { descriptionPeriod } from "../core/description.ts";
@@ -8,7 +8,15 @@ import { SteleError } from "../core/error.ts";
 import { emptyRoot } from "../core/hash.ts";
 import type { Signer, VerifierKey } from "../core/key.ts";
 import { parseLogName } from "../core/layout.ts";
-import { type Append, encodeManifest, FORMAT, type Manifest, manifestLeaf, type SegmentReference } from "../core/manifest.ts";
+import {
+  type Append,
+  encodeManifest,
+  FORMAT,
+  isProvenance,
+  type Manifest,
+  manifestLeaf,
+  type SegmentReference,
+} from "../core/manifest.ts";
 import { type LockMode, type Period, type Retention, retainUntil } from "../core/retention.ts";
 import { type Timestamp, timestamp } from "../core/time.ts";
 import type { Store } from "../store/port.ts";
@@ -235,6 +243,13 @@ export class LogWriter {
 function placed(appends: readonly NewAppend[], first: number): Append[] {
   let next = first;
   return appends.map((append) => {
+    // Before anything is put: a manifest that nobody can read would leave a locked segment without one.
+    if (!isProvenance(append.source) || (append.id !== undefined && !isProvenance(append.id))) {
+      throw new SteleError(
+        "input.invalid",
+        `source or id of an append: expected at most 1024 characters of Unicode, got ${clip(append.source)}`,
+      );
+    }
     const run = { ...append, first: next };
     next += append.count;
     return run;

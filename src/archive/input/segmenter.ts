@@ -17,7 +17,7 @@ export interface SegmentLimits {
   readonly ageMillis: number;
 }
 
-export const DEFAULT_LIMITS: SegmentLimits = { bytes: 32 << 20, entries: 65_536, entryBytes: 16 << 20, ageMillis: 60_000 };
+export const DEFAULT_LIMITS: SegmentLimits = { bytes: 16 << 20, entries: 65_536, entryBytes: 8 << 20, ageMillis: 60_000 };
 
 /** Entries ready to be sealed: the first `length` bytes of `buffer`. */
 export interface FilledSegment {
@@ -173,7 +173,9 @@ export class Segmenter {
     if (this.#count === run.first) run.since = now();
     const from = this.#filled;
     this.#put(chunk.subarray(0, limits.bytes - from));
-    for (let end = this.#buffer.indexOf(LF, from); end >= 0 && end < this.#filled; end = this.#buffer.indexOf(LF, end + 1)) {
+    // A Buffer's search is several times as fast as a Uint8Array's; it ends where the content does.
+    const content = Buffer.from(this.#buffer.buffer, 0, this.#filled);
+    for (let end = content.indexOf(LF, from); end >= 0; end = content.indexOf(LF, end + 1)) {
       this.#endLine(run, end);
       if (this.#count === limits.entries) {
         const taken = this.#lines - from;

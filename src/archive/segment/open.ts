@@ -1,7 +1,7 @@
 import { constants, zstdDecompressSync } from "node:zlib";
 import { sha256 } from "#sha256";
 import { equalBytes, fromBase64, toBase64 } from "../../core/bytes.ts";
-import { countEntries, entryEnds, entryLeaves } from "../../core/entries.ts";
+import { entryEnds, entryLeaves } from "../../core/entries.ts";
 import { SteleError } from "../../core/error.ts";
 import type { SegmentReference } from "../../core/manifest.ts";
 import { merkleRoot } from "../../core/tree.ts";
@@ -22,8 +22,8 @@ export interface OpenedSegment {
   readonly leaves: Uint8Array<ArrayBuffer>;
 }
 
-/** Entries of a segment are addressed by 32-bit offsets. */
-export const MAX_RAW_BYTES: number = 2 ** 31 - 1;
+/** Longest segment before compression that is read: what a manifest declares is what is allocated for it. */
+export const MAX_RAW_BYTES: number = 2 ** 28;
 /** A decoder's history; level 3 needs 2 MiB. Without a bound, a frame of a few bytes could ask for gigabytes. */
 const MAX_WINDOW = 2 ** 25;
 
@@ -44,7 +44,13 @@ export function openSegment(stored: Uint8Array, promise: SegmentPromise): Opened
     );
   }
   if (frame.contentSize !== null) expectSame("length after decompression", promise.rawBytes, frame.contentSize);
-  if (promise.rawBytes > MAX_RAW_BYTES || frame.windowSize > Math.max(MAX_WINDOW, promise.rawBytes)) {
+  if (promise.rawBytes > MAX_RAW_BYTES) {
+    throw new SteleError(
+      "format.segment",
+      `segment: expected at most ${MAX_RAW_BYTES} bytes before compression, its manifest says ${promise.rawBytes}`,
+    );
+  }
+  if (frame.windowSize > Math.max(MAX_WINDOW, promise.rawBytes)) {
     throw new SteleError(
       "format.segment",
       `segment: its zstd frame asks for ${frame.windowSize} bytes of memory, more than ${MAX_WINDOW}`,
@@ -52,9 +58,8 @@ export function openSegment(stored: Uint8Array, promise: SegmentPromise): Opened
   }
   const raw = decompress(stored, promise.rawBytes);
   expectSame("length after decompression", promise.rawBytes, raw.length);
-  const count = countEntries(raw);
-  expectSame("number of entries", promise.count, count);
-  const ends = entryEnds(raw, count) as Uint32Array<ArrayBuffer>;
+  const ends = entryEnds(raw);
+  expectSame("number of entries", promise.count, ends.length);
   const leaves = entryLeaves(raw, ends);
   const root = merkleRoot(leaves);
   if (!equalBytes(root, fromBase64(promise.root, "entries.root"))) {
@@ -66,7 +71,8 @@ export function openSegment(stored: Uint8Array, promise: SegmentPromise): Opened
 function decompress(stored: Uint8Array, rawBytes: number): Uint8Array<ArrayBuffer> {
   try {
     const raw = zstdDecompressSync(stored, {
-      chunkSize: Math.min(Math.max(rawBytes, 64), 1 << 20),
+      // One piece: pieces would be joined by a copy.
+      chunkSize: Math.max(rawBytes, 64),
       maxOutputLength: rawBytes,
       params: { [constants.ZSTD_d_windowLogMax]: 31 },
     });

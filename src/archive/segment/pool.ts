@@ -12,6 +12,8 @@ type Job = {
   failed(error: Error): void;
 };
 
+/** More threads than this wait for the one that reads, chains and commits, and cost memory. */
+const DEFAULT_WIDTH = 2;
 /** Below this a thread costs more than it saves. */
 const INLINE_BYTES = 128 * 1024;
 
@@ -28,7 +30,7 @@ export class SegmentPool implements AsyncDisposable {
   #nextId = 0;
   #closed = false;
 
-  constructor(width: number = Math.max(1, Math.min(4, availableParallelism()))) {
+  constructor(width: number = Math.min(DEFAULT_WIDTH, availableParallelism())) {
     this.width = width;
   }
 
@@ -86,7 +88,9 @@ export class SegmentPool implements AsyncDisposable {
   #start(): Worker {
     // The sources run as they are in a checkout's tests, and as JavaScript in the package.
     const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-    const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url));
+    const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
+    });
     worker.on("message", (response: Response) => {
       const job = this.#busy.get(worker);
       this.#busy.delete(worker);

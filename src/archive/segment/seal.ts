@@ -1,6 +1,6 @@
 import { constants, zstdCompressSync } from "node:zlib";
 import { sha256 } from "#sha256";
-import { countEntries, entryEnds, entryLeaves } from "../../core/entries.ts";
+import { entryEnds, entryLeaves } from "../../core/entries.ts";
 import { merkleRoot } from "../../core/tree.ts";
 
 /** A segment's bytes as they will be stored, and what its manifest says of them. */
@@ -22,8 +22,8 @@ const LEVEL = 3;
 
 /** Splits, hashes and compresses entries, each followed by a line feed. Takes a while: runs in a worker thread. */
 export function sealSegment(raw: Uint8Array): SealedSegment {
-  const count = countEntries(raw);
-  const leaves = entryLeaves(raw, entryEnds(raw, count));
+  const ends = entryEnds(raw);
+  const leaves = entryLeaves(raw, ends);
   const compressed = zstdCompressSync(raw, {
     // The output's pieces are joined by a copy: few large ones.
     chunkSize: 1 << 20,
@@ -31,5 +31,5 @@ export function sealSegment(raw: Uint8Array): SealedSegment {
     pledgedSrcSize: raw.length,
   });
   const stored = new Uint8Array(compressed);
-  return { stored, sha256: sha256(stored), rawBytes: raw.length, count, leaves, root: merkleRoot(leaves) };
+  return { stored, sha256: sha256(stored), rawBytes: raw.length, count: ends.length, leaves, root: merkleRoot(leaves) };
 }

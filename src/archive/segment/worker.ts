@@ -32,6 +32,9 @@ parentPort?.on("message", (request: Request) => {
     } else {
       const whole = openSegment(request.stored, request.promise);
       const opened = request.keepRaw ? whole : { ...whole, raw: new Uint8Array(0) };
+      // Freed now: megabytes that wait for a garbage collection would pile up.
+      request.stored.buffer.transfer(0);
+      if (!request.keepRaw) whole.raw.buffer.transfer(0);
       send({ kind: "opened", id: request.id, opened }, [opened.raw.buffer, opened.ends.buffer, opened.leaves.buffer]);
     }
   } catch (error) {

@@ -38,7 +38,7 @@ export interface VerifyLogOptions extends EntryRange {
 
 export interface LogTotals {
   manifests: number;
-  /** Entries whose bytes, or at lower levels whose manifests, were checked. */
+  /** Entries whose bytes, or at lower levels whose manifests, were checked and found sound. */
   entries: number;
   /** Bytes of entries before compression, likewise. */
   bytes: number;
@@ -185,7 +185,7 @@ export class LogVerification {
   #account({ commit, chainBefore, inRange, chosen }: Item, segment: OpenedSegment | SteleError | null): void {
     const { entries, index } = commit.manifest;
     this.#totals.manifests++;
-    if (inRange) {
+    if (inRange && !isSteleError(segment)) {
       this.#totals.entries += entries.count;
       this.#totals.bytes += commit.manifest.segment?.rawBytes ?? 0;
     }
