@@ -89,9 +89,7 @@ export interface PutOptions extends CallOptions {
   readonly contentType?: string;
 }
 
-export type PutResult =
-  | { readonly outcome: "created"; readonly versionId: string | null }
-  | { readonly outcome: "exists" };
+export type PutResult = { readonly outcome: "created"; readonly versionId: string | null } | { readonly outcome: "exists" };
 
 export interface GetOptions extends VersionOptions {
   /** The most bytes that the caller is ready to hold. */

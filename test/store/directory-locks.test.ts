@@ -2,7 +2,7 @@ import { chmod, cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/pr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { ErrorCode } from "../../src/core/error.ts";
+import { type ErrorCode, isSteleError } from "../../src/core/error.ts";
 import type { Retention } from "../../src/core/retention.ts";
 import { timestamp } from "../../src/core/time.ts";
 import { createDirectoryStore, openDirectoryStore } from "../../src/store/directory/directory.ts";
@@ -65,7 +65,7 @@ test("changes at the same time: none is lost, and the lock never gets weaker", a
   expect(
     results
       .filter(({ status }) => status === "rejected")
-      .every((result) => "reason" in result && result.reason.code === "store.locked"),
+      .every((result) => "reason" in result && isSteleError(result.reason, "store.locked")),
   ).toBe(true);
   expect(await store?.lockState("log/a")).toEqual({ retention: days(5), legalHold: true });
 });

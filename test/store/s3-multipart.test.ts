@@ -16,11 +16,11 @@ afterEach(async () => {
 const sha256 = (bytes: Uint8Array): Buffer => createHash("sha256").update(bytes).digest();
 
 interface Script {
-  readonly complete?: ScriptedAnswer;
+  readonly complete?: ScriptedAnswer | (() => ScriptedAnswer);
   readonly part?: (request: SeenRequest, index: number) => ScriptedAnswer;
 }
 
-async function upload(script: Script): Promise<unknown> {
+async function upload(script: Script, signal?: AbortSignal, checksum: "auto" | "md5" = "auto"): Promise<unknown> {
   const part = (request: SeenRequest): ScriptedAnswer => {
     const digest = request.headers["x-amz-checksum-sha256"];
     return {
@@ -34,10 +34,11 @@ async function upload(script: Script): Promise<unknown> {
     if (method === "DELETE") return { status: 204 };
     if (method === "GET") return { status: 200, body: Buffer.from(BODY) };
     const id = "<InitiateMultipartUploadResult><UploadId>up</UploadId></InitiateMultipartUploadResult>";
-    return target.includes("uploads") ? { status: 200, body: id } : (script.complete ?? completed());
+    if (target.includes("uploads")) return { status: 200, body: id };
+    return typeof script.complete === "function" ? script.complete() : (script.complete ?? completed());
   });
-  const store = server.open({ multipartThreshold: PART });
-  return store.putIfAbsent("key", BODY, { retention: null }).catch((error: unknown) => error);
+  const store = server.open({ multipartThreshold: PART, checksum });
+  return store.putIfAbsent("key", BODY, { retention: null, signal }).catch((error: unknown) => error);
 }
 
 function completed(checksum?: string): ScriptedAnswer {
@@ -77,14 +78,65 @@ test("412 on the completion: exists, and the parts are removed", async () => {
   expect(methods()).toBe("POST PUT PUT PUT POST DELETE");
 });
 
+test("409 on the completion: unreachable, the upload has to start anew", async () => {
+  expect(isSteleError(await upload({ complete: xmlError(409, "ConditionalRequestConflict") }), "store.unreachable")).toBe(true);
+  expect(completions()).toHaveLength(1);
+  expect(server?.seen.at(-1)?.method).toBe("DELETE");
+});
+
 test.each([
-  ["409 ConditionalRequestConflict", xmlError(409, "ConditionalRequestConflict")],
   ["503", xmlError(503, "SlowDown")],
   ["an error within a 200", xmlError(200, "InternalError")],
   ["no answer", "hang-up"],
-] as const)("%s on the completion: unreachable, and it was sent exactly once", async (_, complete) => {
+] as const)("%s on the completion: the same upload is completed again, and no second one is made", async (_, failure) => {
+  let asked = 0;
+  expect(await upload({ complete: () => (asked++ === 0 ? failure : completed(composite())) })).toEqual({
+    outcome: "created",
+    versionId: "v1",
+  });
+  expect(completions()).toHaveLength(2);
+  expect(new Set(completions().map(({ target }) => target)).size).toBe(1);
+  expect(server?.seen.filter(({ target }) => target.includes("uploads"))).toHaveLength(1);
+});
+
+test("a completion that keeps failing: unreachable, and the parts are removed", async () => {
+  expect(isSteleError(await upload({ complete: () => xmlError(503, "SlowDown") }), "store.unreachable")).toBe(true);
+  expect(server?.seen.at(-1)?.method).toBe("DELETE");
+});
+
+test("an upload that is gone when its completion is sent again: unreachable, not absent", async () => {
+  let asked = 0;
+  const complete = (): ScriptedAnswer => (asked++ === 0 ? "hang-up" : xmlError(404, "NoSuchUpload"));
   expect(isSteleError(await upload({ complete }), "store.unreachable")).toBe(true);
-  expect(completions()).toHaveLength(1);
+});
+
+test("a completion sent again whose answer names no version, as Ceph's does: unreachable", async () => {
+  let asked = 0;
+  const body = '<CompleteMultipartUploadResult><ETag>"x-3"</ETag></CompleteMultipartUploadResult>';
+  const complete = (): ScriptedAnswer => (asked++ === 0 ? "hang-up" : { status: 200, body });
+  expect(isSteleError(await upload({ complete }), "store.unreachable")).toBe(true);
+});
+
+test("an abort throws its reason; the completion is not sent, and the parts are removed", async () => {
+  const stop = new AbortController();
+  const reason = new Error("enough");
+  const part = (): ScriptedAnswer => {
+    stop.abort(reason);
+    return { status: 200, headers: { etag: '"part"' } };
+  };
+  expect(await upload({ part }, stop.signal)).toBe(reason);
+  await expect.poll(() => server?.seen.at(-1)?.method).toBe("DELETE");
+  expect(completions()).toHaveLength(0);
+});
+
+test("a store without SHA-256 gets the Content-MD5 of each part", async () => {
+  await upload({}, undefined, "md5");
+  const parts = server?.seen.filter(({ method }) => method === "PUT") ?? [];
+  expect(parts).toHaveLength(3);
+  for (const { headers, body } of parts) {
+    expect(headers["content-md5"]).toBe(createHash("md5").update(body).digest("base64"));
+    expect(headers).not.toHaveProperty("x-amz-checksum-sha256");
+  }
 });
 
 test("a throttled part is sent again, since it makes no version", async () => {

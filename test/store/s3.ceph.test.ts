@@ -1,4 +1,12 @@
-import { GetObjectCommand, ListObjectVersionsCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import {
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  GetObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectVersionsCommand,
+  PutObjectCommand,
+  UploadPartCommand,
+} from "@aws-sdk/client-s3";
 import { beforeAll, describe, expect, test } from "vitest";
 import { isSteleError } from "../../src/core/error.ts";
 import type { Retention } from "../../src/core/retention.ts";
@@ -54,8 +62,24 @@ describe("the adapter on Ceph", () => {
     });
     setTimeout(() => stop.abort(reason), 50);
     await expect(put).rejects.toBe(reason);
+    // Parts that were on their way arrive first, and are removed after it.
+    const uploads = async () => (await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }))).Uploads ?? [];
+    await expect.poll(uploads, { timeout: 20_000 }).toEqual([]);
     const { Versions } = await client.send(new ListObjectVersionsCommand({ Bucket: bucket }));
     expect(Versions ?? []).toEqual([]);
+  });
+
+  test("an upload that is completed twice makes one version", async () => {
+    const { bucket, client } = await newBucket();
+    const target = { Bucket: bucket, Key: "large" };
+    const { UploadId } = await client.send(new CreateMultipartUploadCommand(target));
+    const upload = { ...target, UploadId };
+    const { ETag } = await client.send(new UploadPartCommand({ ...upload, PartNumber: 1, Body: BODY }));
+    const complete = { ...upload, MultipartUpload: { Parts: [{ PartNumber: 1, ETag }] }, IfNoneMatch: "*" };
+    const first = await client.send(new CompleteMultipartUploadCommand(complete));
+    const second = await client.send(new CompleteMultipartUploadCommand(complete)).catch((error: unknown) => error);
+    const { Versions } = await client.send(new ListObjectVersionsCommand({ Bucket: bucket }));
+    expect({ second, versions: Versions?.map(({ VersionId }) => VersionId) }).toMatchObject({ versions: [first.VersionId] });
   });
 
   test("a second put makes a newer version, and never shows as a refusal", async () => {

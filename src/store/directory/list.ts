@@ -82,10 +82,10 @@ async function readFolder(query: Query, folder: Item): Promise<Item[]> {
 
 /** Whether `key`, or a key below it where it ends in `/`, belongs in the listing. */
 function isWanted({ prefix, after }: Query, key: string): boolean {
-  const isFolder = key.endsWith("/");
-  if (!key.startsWith(prefix) && !(isFolder && prefix.startsWith(key))) return false;
+  const below = key.endsWith("/");
+  if (!key.startsWith(prefix) && !(below && prefix.startsWith(key))) return false;
   if (after === undefined || compareKeys(key, after) > 0) return true;
-  return isFolder && after.startsWith(key);
+  return below && after.startsWith(key);
 }
 
 async function describe(item: Item): Promise<ObjectVersion | null> {
