@@ -1,13 +1,32 @@
 import { defineConfig } from "vitest/config";
 
-export default defineConfig({
+// With a profile set, the SDK would prefer it to the keys that a test names.
+delete process.env["AWS_PROFILE"];
+
+const shared = {
   resolve: { conditions: ["stele-source"] },
   ssr: { resolve: { conditions: ["stele-source"], externalConditions: ["stele-source"] } },
+};
+const limits = {
+  pool: "forks" as const,
+  execArgv: ["--conditions=stele-source"],
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+};
+
+// A test file that needs the S3 server is named `*.ceph.test.ts`; the server is started when one of them is to run.
+export default defineConfig({
+  ...shared,
   test: {
-    include: ["test/**/*.test.ts"],
-    pool: "forks",
-    execArgv: ["--conditions=stele-source"],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    projects: [
+      {
+        ...shared,
+        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/**/*.ceph.test.ts"], ...limits },
+      },
+      {
+        ...shared,
+        test: { name: "ceph", include: ["test/**/*.ceph.test.ts"], globalSetup: ["test/setup/ceph.ts"], ...limits },
+      },
+    ],
   },
 });
