@@ -6,7 +6,7 @@ import {
   verifyDescription,
 } from "../core/description.ts";
 import { isSteleError, SteleError } from "../core/error.ts";
-import { parseVerifierKey, type Signer, type VerifierKey } from "../core/key.ts";
+import { parseVerifierKey, renameVerifierKey, type Signer, type VerifierKey } from "../core/key.ts";
 import { ARCHIVE_DESCRIPTION_KEY, LOG_DESCRIPTION_KEY, logKey, logOrigin, parseOrigin, splitLogKey } from "../core/layout.ts";
 import { FORMAT } from "../core/manifest.ts";
 import { formatPeriod, type LockMode, type Period, retainUntil } from "../core/retention.ts";
@@ -142,13 +142,18 @@ export type ArchiveItem =
 /**
  * The logs that have objects in a store, and every object that belongs to none, in order. Skips from log to log: a few
  * requests each, however many objects it has.
+ * @param prefix "" for the whole store
  */
-export async function* listArchive(store: Store, signal?: AbortSignal): AsyncGenerator<ArchiveItem, void, undefined> {
+export async function* listArchive(
+  store: Store,
+  prefix: string,
+  signal?: AbortSignal,
+): AsyncGenerator<ArchiveItem, void, undefined> {
   const seen = new Set<string>();
   let after: string | undefined;
   for (let jumped = true; jumped;) {
     jumped = false;
-    for await (const version of store.versions("", { after, signal })) {
+    for await (const version of store.versions(prefix, { after, signal })) {
       const place = splitLogKey(version.key);
       if (place === null) {
         yield { kind: "object", version };
@@ -198,10 +203,15 @@ export async function readDescription(
       const description = parseDescription(body, kind);
       const believed = keysOfLog(keys ?? description.keys.map(parseVerifierKey), description.origin);
       if (believed.length === 0) {
-        const given = keys?.map(({ vkey }) => vkey).join(", ") ?? "";
+        const given = keys ?? [];
+        // Signed by one of them under the description's own name: the wrong name was pinned. Otherwise it was altered.
+        verifyDescription(
+          body,
+          given.map((one) => renameVerifierKey(one, description.origin)),
+        );
         throw new SteleError(
           "log.key",
-          `${store.url}: ${key} is of ${description.origin}; no key of that name was given: ${given}`,
+          `${store.url}: ${key} is of ${description.origin}; the keys given are of ${given.map(({ name }) => name).join(", ")}. Pin the archive's own`,
         );
       }
       verifyDescription(body, believed);

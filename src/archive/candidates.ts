@@ -85,7 +85,11 @@ export function chooseManifest(
       continue;
     }
     if (bytes instanceof SteleError) {
-      if (chosen === null && !isSteleError(bytes, "store.too-large", "store.not-found")) throw bytes;
+      const { code, message } = bytes;
+      // Not known to be refused: a younger version must not be taken in its place.
+      if (chosen === null && code !== "store.too-large" && code !== "store.not-found") {
+        throw new SteleError(code, message, { cause: bytes });
+      }
       others.push({ version, refused: bytes });
       continue;
     }

@@ -3,7 +3,7 @@ import { chainStart, extendChain } from "../core/chain.ts";
 import type { SignedCheckpoint } from "../core/checkpoint.ts";
 import type { Commit } from "../core/commit.ts";
 import { verifyConsistency } from "../core/consistency.ts";
-import { SteleError } from "../core/error.ts";
+import { isSteleError, SteleError } from "../core/error.ts";
 import { parseLogName } from "../core/layout.ts";
 import { verifyNote } from "../core/note.ts";
 import { type Archive, logKeys, type LogIdentity, logOf } from "./archive.ts";
@@ -76,10 +76,17 @@ export async function* readEntries(
   const load = async (item: RangeItem): Promise<RangeItem & { segment: OpenedSegment | null }> => {
     const { segment } = item.commit.manifest;
     if (segment === null || item.spans.length === 0) return { ...item, segment: null };
-    return {
-      ...item,
-      segment: await loadSegment(archive.store, pool, opened.log, item.commit, segment, { keepRaw: true, signal }),
-    };
+    try {
+      return {
+        ...item,
+        segment: await loadSegment(archive.store, pool, opened.log, item.commit, segment, { keepRaw: true, signal }),
+      };
+    } catch (error) {
+      if (!isSteleError(error)) throw error;
+      const { index, entries } = item.commit.manifest;
+      const where = `log ${name}: manifest ${index}, entries ${entries.first} to ${entries.first + entries.count - 1}, ${segment.key}`;
+      throw new SteleError(error.code, `${where}: ${error.message}`, { cause: error });
+    }
   };
   for await (const { commit, chainBefore, spans, segment } of orderedMap(
     manifestsInRange(archive, opened, options),
@@ -99,7 +106,7 @@ export async function* readEntries(
 }
 
 /** @throws SteleError `log.unsound` when the log no longer holds a checkpoint that was seen before */
-async function requireRemembered({ log, head, history, located }: OpenLog, remembered: SignedCheckpoint): Promise<void> {
+export async function requireRemembered({ log, head, history, located }: OpenLog, remembered: SignedCheckpoint): Promise<void> {
   if (remembered.origin !== log.origin) return;
   verifyNote(remembered.note, located.keys);
   if (remembered.size > history.size) {

@@ -1,6 +1,6 @@
 import { signCheckpoint } from "../core/checkpoint.ts";
 import { chainStart, extendChain } from "../core/chain.ts";
-import { clip, fromBase64, toBase64 } from "../core/bytes.ts";
+import { fromBase64, toBase64 } from "../core/bytes.ts";
 import { type Commit, encodeCommit, openCommit } from "../core/commit.ts";
 import { CompactRange } from "../core/compact-range.ts";
 import { descriptionPeriod } from "../core/description.ts";
@@ -8,30 +8,20 @@ import { SteleError } from "../core/error.ts";
 import { emptyRoot } from "../core/hash.ts";
 import type { Signer, VerifierKey } from "../core/key.ts";
 import { parseLogName } from "../core/layout.ts";
-import {
-  type Append,
-  encodeManifest,
-  FORMAT,
-  isProvenance,
-  type Manifest,
-  manifestLeaf,
-  type SegmentReference,
-} from "../core/manifest.ts";
+import { encodeManifest, FORMAT, type Manifest, manifestLeaf, type SegmentReference } from "../core/manifest.ts";
 import { type LockMode, type Period, type Retention, retainUntil } from "../core/retention.ts";
 import { type Timestamp, timestamp } from "../core/time.ts";
 import type { Store } from "../store/port.ts";
 import { type Archive, describeLog, logKeys, type LogIdentity, logOf } from "./archive.ts";
-import type { ChosenManifest } from "./candidates.ts";
+import { requireKeyInForce } from "./key-in-force.ts";
+import { type NewAppend, placeAppends } from "./provenance.ts";
 import { putManifest } from "./put-manifest.ts";
 import { History } from "./history.ts";
-import { locateHead, walkToHead } from "./locate.ts";
+import { locateHead } from "./locate.ts";
 import { putSegment } from "./put-segment.ts";
 import type { SealedSegment } from "./segment/seal.ts";
 import { TileWriter } from "./tiles.ts";
 import { VERSION } from "./version.ts";
-
-/** Who delivered a run of a segment's entries, and when. */
-export type NewAppend = Omit<Append, "first">;
 
 export interface WriterOptions {
   readonly signer: Signer;
@@ -50,6 +40,7 @@ export interface WriterOptions {
  */
 export class LogWriter {
   readonly log: LogIdentity;
+  readonly #archive: Archive;
   readonly #store: Store;
   readonly #options: WriterOptions;
   readonly #retention: { readonly mode: LockMode; readonly period: Period };
@@ -69,6 +60,7 @@ export class LogWriter {
     head: Commit | null,
   ) {
     this.log = log;
+    this.#archive = archive;
     this.#store = archive.store;
     this.#options = options;
     this.#retention = retention;
@@ -107,8 +99,7 @@ export class LogWriter {
     }
     const retention = { mode: description.retention.mode, period: descriptionPeriod(description) };
     const writer = new LogWriter(archive, log, options, retention, [...located.keys, signer.key], head);
-    if (head === null) await describeLog(archive, log, { signer, ...retention, now: options.now() });
-    else await writer.#tiles.repair(head, writer.#history(head), writer.#retentionNow(), options.signal);
+    if (head !== null) await writer.#tiles.repair(head, writer.#history(head), writer.#retentionNow(), options.signal);
     return writer;
   }
 
@@ -134,7 +125,7 @@ export class LogWriter {
   async commit(sealed: SealedSegment, appends: readonly NewAppend[]): Promise<Commit> {
     return this.#guarded(async () => {
       const first = this.nextEntry;
-      const runs = placed(appends, first);
+      const runs = placeAppends(appends, first, sealed.count);
       const day = (runs[0]?.time ?? this.#now()).slice(0, 10);
       const retention = this.#retentionNow();
       const stored = await putSegment(this.#store, this.log, {
@@ -200,6 +191,9 @@ export class LogWriter {
       writer: { id: this.#options.writerId, version: VERSION },
       ...content,
     };
+    if (this.#head === null) {
+      await describeLog(this.#archive, this.log, { signer: this.#signer, ...this.#retention, now: this.#options.now() });
+    }
     const commit = await this.#sign(manifest, before);
     await putManifest(this.#store, this.log, commit, this.#keys, retention, this.#options.signal);
     this.#head = commit.commit;
@@ -238,49 +232,4 @@ export class LogWriter {
   #retentionNow(): Retention {
     return { mode: this.#retention.mode, until: retainUntil(timestamp(this.#options.now()), this.#retention.period) };
   }
-}
-
-function placed(appends: readonly NewAppend[], first: number): Append[] {
-  let next = first;
-  return appends.map((append) => {
-    // Before anything is put: a manifest that nobody can read would leave a locked segment without one.
-    if (!isProvenance(append.source) || (append.id !== undefined && !isProvenance(append.id))) {
-      throw new SteleError(
-        "input.invalid",
-        `source or id of an append: expected at most 1024 characters of Unicode, got ${clip(append.source)}`,
-      );
-    }
-    const run = { ...append, first: next };
-    next += append.count;
-    return run;
-  });
-}
-
-/**
- * A key is in force after the head when it signed the head, or the head says so; otherwise the log's rotations tell. Writing
- * with any other key would make a manifest that no reader accepts, beside the real one.
- */
-async function requireKeyInForce(
-  store: Store,
-  log: LogIdentity,
-  key: VerifierKey,
-  known: readonly VerifierKey[],
-  newest: ChosenManifest | null,
-  signal?: AbortSignal,
-): Promise<void> {
-  const isOurs = ({ vkey }: VerifierKey): boolean => vkey === key.vkey;
-  if (newest === null) {
-    if (known.some(isOurs)) return;
-  } else {
-    const rotation = newest.commit.manifest.keys;
-    const retired = rotation?.retire.includes(key.vkey) ?? false;
-    if (!retired && (newest.signedBy.some(isOurs) || rotation?.add.includes(key.vkey))) return;
-  }
-  const { ring } = await walkToHead(store, log, known, signal);
-  if (ring.inForce.some(isOurs)) return;
-  throw new SteleError(
-    "log.key",
-    `log ${log.name}: the signing key ${key.vkey} is not in force; expected ${ring.inForce.map(({ vkey }) => vkey).join(" or ") || "a key of the archive"}. ` +
-      `Give the archive's own key with --key-file.`,
-  );
 }

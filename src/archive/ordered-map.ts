@@ -10,45 +10,48 @@ export async function* orderedMap<T, R>(
 ): AsyncGenerator<R, void, undefined> {
   const running: Promise<R>[] = [];
   const iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
-  let state: "open" | "ended" | "stopped" = "open";
-  let failure: { readonly error: unknown } | null = null;
-  let pump: Promise<void> | null = null;
+  const source: { state: "open" | "ended" | "stopped"; failure: Error | null } = { state: "open", failure: null };
+  let filling = false;
+  let filled = Promise.resolve();
 
   const fill = async (): Promise<void> => {
-    while (state === "open" && running.length < width) {
+    while (source.state === "open" && running.length < width) {
       try {
         const next = await iterator.next();
-        if (next.done === true) state = "ended";
+        if (next.done === true) source.state = "ended";
         else running.push(started(map(next.value)));
       } catch (error) {
-        failure = { error };
-        state = "ended";
+        source.failure = error instanceof Error ? error : new Error(String(error));
+        source.state = "ended";
       }
     }
   };
   const readAhead = (): Promise<void> => {
-    // Cleared after it was set, even when there was nothing to wait for.
-    pump ??= fill().finally(() => {
-      pump = null;
-    });
-    return pump;
+    if (!filling) {
+      filling = true;
+      // Cleared later than this, even when there is nothing to wait for: otherwise the reading would stop for good.
+      filled = fill().finally(() => {
+        filling = false;
+      });
+    }
+    return filled;
   };
 
   try {
     for (;;) {
-      while (running.length === 0 && state === "open") await readAhead();
+      while (running.length === 0 && source.state === "open") await readAhead();
       const [first] = running;
       if (first === undefined) break;
       void readAhead();
       const result = await first;
-      running.shift();
+      void running.shift();
       void readAhead();
       yield result;
     }
-    if (failure !== null) throw (failure as { readonly error: unknown }).error;
+    if (source.failure !== null) throw source.failure;
   } finally {
-    state = "stopped";
-    await pump;
+    source.state = "stopped";
+    await filled;
     await Promise.allSettled(running);
     await iterator.return?.();
   }

@@ -2,7 +2,7 @@ import { Sha256 } from "#sha256";
 import { concatBytes, toBase64 } from "../../core/bytes.ts";
 import { SteleError } from "../../core/error.ts";
 import { timestamp } from "../../core/time.ts";
-import type { NewAppend } from "../log-writer.ts";
+import type { NewAppend } from "../provenance.ts";
 import { checkPrefix, formatProgress, type Progress } from "./resume.ts";
 import type { Source } from "./source.ts";
 
@@ -44,8 +44,8 @@ export interface SegmenterOptions {
 }
 
 const LF = 0x0a;
-/** Runs of provenance in one manifest: keeps it under its largest size. */
-const MAX_RUNS = 100;
+/** Bytes of provenance in one manifest: with one more run it still stays under its largest size. */
+const MAX_PROVENANCE_BYTES = 40_000;
 
 /** Where the reading of one source stands. Offsets are into the segment's buffer. */
 interface Run {
@@ -79,6 +79,7 @@ export class Segmenter {
   #lines = 0;
   #count = 0;
   #appends: NewAppend[] = [];
+  #provenanceBytes = 0;
   #openedAt = 0;
 
   constructor(options: SegmenterOptions) {
@@ -104,7 +105,7 @@ export class Segmenter {
       for (const source of sources) {
         if (this.#options.stop?.aborted === true) break;
         yield* this.#read(source);
-        if (this.#appends.length >= MAX_RUNS) yield this.#cut();
+        if (this.#isFull()) yield this.#cut();
       }
     } catch (error) {
       if (this.#count > 0) yield this.#cut();
@@ -131,7 +132,8 @@ export class Segmenter {
         pending = next.value;
         if (!run.source.rereadable && this.#options.now() - run.since >= 1000) this.#endRun(run);
       }
-      this.#endLastLine(run);
+      // A file that was stopped in the middle of a line is read again; what came from a stream will not come again.
+      if (!run.source.rereadable || this.#options.stop?.aborted !== true) this.#endLastLine(run);
     } finally {
       this.#endRun(run);
       // What is left of a line that was refused is no part of the next source.
@@ -222,7 +224,9 @@ export class Segmenter {
     if (count === 0) return;
     this.#hashUpTo(run, this.#lines);
     const id = run.source.rereadable ? formatProgress({ end: run.offset, sha256: toBase64(run.hash.digest()) }) : undefined;
-    this.#appends.push({ count, time: timestamp(run.since), source: run.source.name, id });
+    const append = { count, time: timestamp(run.since), source: run.source.name, id };
+    this.#appends.push(append);
+    this.#provenanceBytes += Buffer.byteLength(JSON.stringify(append));
     run.first = this.#count;
     run.since = this.#options.now();
   }
@@ -242,13 +246,14 @@ export class Segmenter {
     this.#lines = 0;
     this.#count = 0;
     this.#appends = [];
+    this.#provenanceBytes = 0;
     this.#openedAt = this.#options.now();
     return filled;
   }
 
   #isFull(): boolean {
     const { limits } = this.#options;
-    return this.#count === limits.entries || this.#filled >= limits.bytes || this.#appends.length >= MAX_RUNS;
+    return this.#count === limits.entries || this.#filled >= limits.bytes || this.#provenanceBytes > MAX_PROVENANCE_BYTES;
   }
 
   /** The next chunk; or "aged" when the segment's first entry has waited long enough, the read still under way. */

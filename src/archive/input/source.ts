@@ -1,6 +1,6 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
 import type { Readable, Transform } from "node:stream";
-import { compose } from "node:stream";
+import { pipeline } from "node:stream";
 import { constants, createGunzip, createZstdDecompress, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { resolve } from "node:path";
 import { SteleError } from "../../core/error.ts";
@@ -77,9 +77,12 @@ async function* readCompressed(
   const file = await open(path, "r").catch((cause: unknown) => {
     throw unreadable(path, cause);
   });
-  const decompress = COMPRESSIONS[extension]?.();
   const input = file.createReadStream({ highWaterMark: CHUNK });
-  yield* readStream(decompress === undefined ? input : (compose(input, decompress) as unknown as Readable), path, signal);
+  const decompress = COMPRESSIONS[extension]?.();
+  if (decompress === undefined) throw new RangeError(`${extension} is no known compression`);
+  // Errors of reading end the decompression as well, and so come out there.
+  pipeline(input, decompress, () => undefined);
+  yield* readStream(decompress, path, signal);
 }
 
 async function* readStream(stream: Readable, label: string, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {

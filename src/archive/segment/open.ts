@@ -76,7 +76,7 @@ function decompress(stored: Uint8Array, rawBytes: number): Uint8Array<ArrayBuffe
       maxOutputLength: rawBytes,
       params: { [constants.ZSTD_d_windowLogMax]: 31 },
     });
-    return new Uint8Array(raw.buffer as ArrayBuffer, raw.byteOffset, raw.length);
+    return new Uint8Array(raw.buffer, raw.byteOffset, raw.length);
   } catch (cause) {
     const tooLong = cause instanceof Error && "code" in cause && cause.code === "ERR_BUFFER_TOO_LARGE";
     throw new SteleError(

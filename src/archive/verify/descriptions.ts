@@ -1,7 +1,7 @@
 import { sha256 } from "#sha256";
 import type { Description } from "../../core/description.ts";
 import { descriptionPeriod } from "../../core/description.ts";
-import { isSteleError } from "../../core/error.ts";
+import { isSteleError, type SteleError } from "../../core/error.ts";
 import type { VerifierKey } from "../../core/key.ts";
 import { retainUntil } from "../../core/retention.ts";
 import type { ObjectVersion, Store } from "../../store/port.ts";
@@ -28,18 +28,19 @@ export interface DescriptionCheck {
 export async function checkDescription(
   store: Store,
   check: DescriptionCheck,
-): Promise<{ stored: StoredDescription | null; findings: Finding[] }> {
+): Promise<{ stored: StoredDescription | null; refused: SteleError | null; findings: Finding[] }> {
   const { key, kind, keys, log, origin, locks, now } = check;
   let stored: StoredDescription | null;
   try {
     stored = await readDescription(store, key, kind, keys);
   } catch (error) {
-    if (!isSteleError(error)) throw error;
-    return { stored: null, findings: [finding(codeOf(error.code), log, error.message, { object: key })] };
+    if (!isSteleError(error) || error.code === "log.key") throw error;
+    return { stored: null, refused: error, findings: [finding(codeOf(error.code), log, error.message, { object: key })] };
   }
   if (stored === null) {
     return {
       stored,
+      refused: null,
       findings: [
         finding("description.missing", log, `${key} is missing: it says what the ${kind} is called and whose keys sign it`, {
           object: key,
@@ -53,7 +54,7 @@ export async function checkDescription(
     const message = `${key} describes another ${kind}`;
     findings.push(finding("description.altered", log, message, { object: key, expected: origin, actual: description.origin }));
   }
-  if (!locks) return { stored, findings };
+  if (!locks) return { stored, refused: null, findings };
   const versions: ObjectVersion[] = [];
   for await (const listed of store.versions(key)) if (listed.key === key) versions.push(listed);
   const named = { log, index: null, versionId: version.versionId, size: bytes.length, sha256: sha256(bytes) };
@@ -65,7 +66,7 @@ export async function checkDescription(
     };
     findings.push(...(await checkLock(store, { log, key, versionId: version.versionId, index: null, promised }, now)));
   }
-  return { stored, findings };
+  return { stored, refused: null, findings };
 }
 
 function codeOf(code: string): FindingCode {

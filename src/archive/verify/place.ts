@@ -8,7 +8,7 @@ import { type Finding, finding } from "../finding.ts";
 export interface NamedObject {
   readonly log: string;
   readonly index: number | null;
-  /** null: the oldest version. */
+  /** null: the oldest version with the right bytes, or for want of one, the oldest. */
   readonly versionId: string | null;
   readonly size: number;
   readonly sha256: Uint8Array;
@@ -27,11 +27,7 @@ export async function examinePlace(
   versions: readonly ObjectVersion[],
   signal?: AbortSignal,
 ): Promise<{ present: ObjectVersion | null; findings: Finding[] }> {
-  const objects = versions.filter(({ kind }) => kind === "object");
-  const present =
-    (named.versionId === null || !store.capabilities.versions
-      ? objects.at(-1)
-      : objects.find(({ versionId }) => versionId === named.versionId)) ?? null;
+  const present = await findNamed(store, named, versions, signal);
   const findings: Finding[] = [];
   let newer = true;
   for (const version of versions) {
@@ -79,6 +75,22 @@ export async function examinePlace(
     }
   }
   return { present, findings };
+}
+
+async function findNamed(
+  store: Store,
+  named: NamedObject,
+  versions: readonly ObjectVersion[],
+  signal?: AbortSignal,
+): Promise<ObjectVersion | null> {
+  const oldestFirst = versions.filter(({ kind }) => kind === "object").reverse();
+  if (named.versionId !== null && store.capabilities.versions) {
+    return oldestFirst.find(({ versionId }) => versionId === named.versionId) ?? null;
+  }
+  if (oldestFirst.length > 1) {
+    for (const version of oldestFirst) if (await hasSameBytes(store, named, version, signal)) return version;
+  }
+  return oldestFirst[0] ?? null;
 }
 
 async function hasSameBytes(store: Store, named: NamedObject, version: ObjectVersion, signal?: AbortSignal): Promise<boolean> {

@@ -46,6 +46,8 @@ export interface LogTotals {
 
 export interface LogOutcome extends LogTotals {
   readonly head: Commit | null;
+  /** What lies behind the head could not be read. */
+  readonly endUnknown: boolean;
 }
 
 /** A manifest on its way through the checks. */
@@ -74,6 +76,8 @@ export class LogVerification {
   /** Indexes behind the last accepted manifest where something lies that is not the manifest. */
   readonly #occupied = new Set<number>();
   #last: Commit | null = null;
+  /** Whether something behind the last accepted manifest could not be read: then a shorter log is not a shortened one. */
+  #endUnknown = false;
   #expectedIndex = 0;
 
   constructor(store: Store, log: LogIdentity, keys: readonly VerifierKey[], options: VerifyLogOptions) {
@@ -103,11 +107,12 @@ export class LogVerification {
     } catch (error) {
       if (!isSteleError(error) || signal?.aborted === true) throw error;
       this.#options.found(finding("log.unreadable", this.#log.name, `the log can't be read to its end: ${error.message}`));
+      this.#endUnknown = true;
     } finally {
       await objects?.close();
     }
     this.#checkRemembered();
-    return { ...this.#totals, head: this.#last };
+    return { ...this.#totals, head: this.#last, endUnknown: this.#endUnknown };
   }
 
   /** The manifests in order, each checked against the one before. */
@@ -130,6 +135,7 @@ export class LogVerification {
         const object = step.loaded[0]?.version.key ?? null;
         this.#options.found(finding("manifest.unreadable", this.#log.name, error.message, { object, index: step.index }));
         this.#occupied.add(step.index);
+        this.#endUnknown = true;
       }
     }
   }
@@ -148,6 +154,7 @@ export class LogVerification {
           ? null
           : fromBase64(before.manifest.entries.chain, "entries.chain");
     this.#last = commit;
+    this.#endUnknown = false;
     this.#ring.follow(commit);
     this.#everInForce.push(...this.#ring.inForce.filter(({ vkey }) => !this.#everInForce.some((key) => key.vkey === vkey)));
     const inRange = entries.count === 0 || spansWithin(commit.manifest, this.#options).length > 0;
@@ -242,7 +249,7 @@ export class LogVerification {
         );
         continue;
       }
-      if (remembered.size <= size) continue;
+      if (remembered.size <= size || this.#endUnknown) continue;
       const message = `the log was seen with ${remembered.size} manifests before, and now ends after ${size}: its tail was cut off, or can't be read`;
       this.#options.found(
         finding("log.truncated", this.#log.name, message, {

@@ -3,14 +3,17 @@ import type { SignedCheckpoint } from "../../core/checkpoint.ts";
 import { SteleError } from "../../core/error.ts";
 import { parseVerifierKey, type VerifierKey } from "../../core/key.ts";
 import { ARCHIVE_DESCRIPTION_KEY, LOG_DESCRIPTION_KEY, logKey, logOrigin, parseLogName } from "../../core/layout.ts";
-import type { Store } from "../../store/port.ts";
+import type { ObjectVersion, Store } from "../../store/port.ts";
 import { listArchive } from "../archive.ts";
-import { type Finding, finding, type Verdict, verdict } from "../finding.ts";
+import { type Finding, finding, isUnreadable, type Verdict, verdict } from "../finding.ts";
 import { keysOfLog } from "../key-ring.ts";
 import type { EntryRange } from "../range.ts";
 import { SegmentPool } from "../segment/pool.ts";
 import { checkDescription } from "./descriptions.ts";
 import { type LogTotals, LogVerification, type VerifyLevel } from "./verify-log.ts";
+
+/** Where conformance checks put their probes. */
+const PROBES_PREFIX = "_doctor/";
 
 export interface VerifyOptions extends EntryRange {
   /** Keys that the verifier trusts. Without any, the archive's own are believed, and the report says so. */
@@ -69,9 +72,10 @@ export async function verifyArchive(store: Store, options: VerifyOptions): Promi
 /** The archive's origin, and whose keys to believe. Pinned keys stand in for a description that is gone or was changed. */
 async function identify(
   store: Store,
-  { pinned, level, now }: VerifyOptions,
+  { pinned, level, now, checkpoints }: VerifyOptions,
   found: (finding: Finding) => void,
 ): Promise<{ origin: string; keys: readonly VerifierKey[] }> {
+  const [first] = pinned;
   const check = {
     key: ARCHIVE_DESCRIPTION_KEY,
     kind: "archive",
@@ -80,29 +84,30 @@ async function identify(
     locks: level !== "manifests",
     now,
   } as const;
-  const { stored, findings } = await checkDescription(store, { ...check, keys: pinned.length > 0 ? pinned : null });
+  const { stored, refused, findings } = await checkDescription(store, { ...check, keys: first === undefined ? null : pinned });
   if (stored !== null) {
     findings.forEach(found);
     return {
       origin: stored.description.origin,
-      keys: pinned.length > 0 ? pinned : stored.description.keys.map(parseVerifierKey),
+      keys: first === undefined ? stored.description.keys.map(parseVerifierKey) : pinned,
     };
   }
-  const [first] = pinned;
-  const isEmpty = findings.some(({ code }) => code === "description.missing") && (await isEmptyPlace(store));
-  if (isEmpty)
+  if (first === undefined && refused !== null && findings.some(isUnreadable)) throw refused;
+  const remembered = first !== undefined && (checkpoints ?? []).length > 0;
+  if (refused === null && !remembered && (await isEmptyPlace(store))) {
     throw new SteleError(
       "store.not-found",
       `${store.url}: nothing is there, neither an archive nor any object. An empty place is not a sound archive`,
     );
-  findings.forEach(found);
+  }
   if (first === undefined) {
-    const why = findings[0]?.message ?? "";
     throw new SteleError(
-      "log.key",
-      `${store.url}: without a sound ${ARCHIVE_DESCRIPTION_KEY} nobody can tell whose keys to believe; pin the archive's key with --key. (${why})`,
+      "log.unsound",
+      `${store.url}: without a sound ${ARCHIVE_DESCRIPTION_KEY} nobody can tell whose keys to believe; ` +
+        `pin the archive's key with --key to verify the rest. (${findings[0]?.message ?? ""})`,
     );
   }
+  findings.forEach(found);
   return { origin: first.name, keys: pinned };
 }
 
@@ -112,25 +117,18 @@ async function namesOfLogs(
   origin: string,
   found: (finding: Finding) => void,
 ): Promise<string[]> {
-  if (options.logs !== undefined) return options.logs.map(parseLogName);
-  const names: string[] = [];
-  for await (const item of listArchive(store, options.signal)) {
-    if (item.kind === "log") names.push(item.name);
-    else if (item.version.key.startsWith("_doctor/")) {
-      found(
-        finding("object.stray", "", "left behind by a conformance check until its short lock ends", {
-          object: item.version.key,
-          severity: "info",
-        }),
-      );
-    } else if (item.version.key !== ARCHIVE_DESCRIPTION_KEY) {
-      found(
-        finding("object.stray", "", "it belongs to no log of this archive", {
-          object: item.version.key,
-          versionId: item.version.versionId,
-        }),
-      );
+  if (options.logs !== undefined) {
+    const asked = options.logs.map(parseLogName);
+    for (const name of asked) {
+      for await (const item of listArchive(store, `${name}/`, options.signal))
+        if (item.kind === "object") found(stray(item.version));
     }
+    return asked;
+  }
+  const names: string[] = [];
+  for await (const item of listArchive(store, "", options.signal)) {
+    if (item.kind === "log") names.push(item.name);
+    else if (item.version.key !== ARCHIVE_DESCRIPTION_KEY) found(stray(item.version));
   }
   // A log that was there once, and of which nothing is left, must not be passed over for want of objects.
   for (const { origin: remembered } of options.checkpoints ?? []) {
@@ -141,6 +139,14 @@ async function namesOfLogs(
     found(finding("log.missing", "", "the archive holds no log at all: an empty place is not a sound archive"));
   }
   return names;
+}
+
+function stray({ key, versionId }: ObjectVersion): Finding {
+  if (key.startsWith(PROBES_PREFIX)) {
+    const message = "left behind by a conformance check until its short lock ends";
+    return finding("object.stray", "", message, { object: key, versionId, severity: "info" });
+  }
+  return finding("object.stray", "", "it belongs to no log of this archive", { object: key, versionId });
 }
 
 async function verifyLog(
@@ -166,8 +172,8 @@ async function verifyLog(
     found,
     onProgress: (totals) => options.onProgress?.({ log: name, totalManifests: null, ...totals }),
   }).run();
-  const { head, ...totals } = outcome;
-  if (head === null && options.allowEmpty !== true) {
+  const { head, endUnknown, ...totals } = outcome;
+  if (head === null && !endUnknown && options.allowEmpty !== true) {
     found(finding("log.missing", name, "the log holds no manifest that its key has signed: an empty place is not a sound log"));
   }
   if (head !== null) {

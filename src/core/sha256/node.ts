@@ -1,7 +1,4 @@
-import { Buffer } from "node:buffer";
 import { createHash, hash } from "node:crypto";
-
-const { latin1Write } = Buffer.prototype;
 
 /** SHA-256 (FIPS 180-4) of `data`: 32 bytes. */
 export function sha256(data: Uint8Array): Uint8Array {
@@ -14,7 +11,9 @@ export function sha256(data: Uint8Array): Uint8Array {
  * the call, not the hashing.
  */
 export function sha256Into(data: Uint8Array, out: Uint8Array, offset: number): void {
-  latin1Write.call(out, hash("sha256", data, "latin1"), offset, 32);
+  if (offset < 0 || offset + 32 > out.length) throw new RangeError(`expected 32 bytes at ${offset}, got ${out.length} in all`);
+  const text = hash("sha256", data, "latin1");
+  for (let i = 0; i < 32; i++) out[offset + i] = text.charCodeAt(i);
 }
 
 /** An incremental SHA-256; `digest` may be asked more than once, and does not end it. */

@@ -1,0 +1,108 @@
+import { isNode, isScalar, isMap, LineCounter, parseDocument, type Document } from "yaml";
+import { z } from "zod";
+import { SteleError } from "../core/error.ts";
+import { parseVerifierKey } from "../core/key.ts";
+import { readTextFile } from "./files.ts";
+
+/** What `--config FILE` may hold. Every key is optional; any other is an error. */
+export interface Configuration {
+  /** Verifier keys to believe. */
+  readonly keys?: readonly string[] | undefined;
+  /** The signing key's file, relative to the configuration's folder. */
+  readonly keyFile?: string | undefined;
+  readonly s3?:
+    | {
+        readonly endpoint?: string | undefined;
+        readonly region?: string | undefined;
+        readonly pathStyle?: boolean | undefined;
+        readonly checksum?: "auto" | "sha256" | "md5" | undefined;
+      }
+    | undefined;
+  readonly limits?:
+    | {
+        readonly maxEventBytes?: number | undefined;
+        readonly segmentBytes?: number | undefined;
+        readonly segmentEntries?: number | undefined;
+        readonly threads?: number | undefined;
+      }
+    | undefined;
+}
+
+const MAX_BYTES = 1 << 20;
+const positive = z.int().min(1);
+
+const schema: z.ZodType<Configuration> = z.strictObject({
+  keys: z.array(z.string().refine(isVkey, "expected a verifier key: NAME+8 hex digits+base64")).min(1).optional(),
+  keyFile: z.string().min(1).optional(),
+  s3: z
+    .strictObject({
+      endpoint: z.url({ protocol: /^https?$/ }).optional(),
+      region: z.string().min(1).optional(),
+      pathStyle: z.boolean().optional(),
+      checksum: z.enum(["auto", "sha256", "md5"]).optional(),
+    })
+    .optional(),
+  limits: z
+    .strictObject({
+      maxEventBytes: positive.optional(),
+      segmentBytes: positive.optional(),
+      segmentEntries: positive.optional(),
+      threads: positive.optional(),
+    })
+    .optional(),
+});
+
+/** @throws SteleError `input.unreadable`; `input.invalid`, naming each line that is wrong */
+export async function readConfiguration(path: string): Promise<Configuration> {
+  return parseConfiguration(await readTextFile(path, MAX_BYTES), path);
+}
+
+/** @throws SteleError `input.invalid`, naming each line that is wrong */
+export function parseConfiguration(text: string, path: string): Configuration {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, strict: true });
+  const wrong = [...document.errors, ...document.warnings];
+  if (wrong.length > 0) {
+    throw invalid(wrong.map(({ pos, message }) => `${path}:${lines.linePos(pos[0]).line}: ${message}`));
+  }
+  // An empty file, or one of comments only, configures nothing.
+  const parsed = schema.safeParse(document.toJS({ maxAliasCount: 10 }) ?? {});
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.flatMap((issue) => {
+    const at = issue.path.map(String);
+    if (issue.code !== "unrecognized_keys")
+      return [{ line: lineOf(document, lines, at), text: `${at.join(".")}: ${issue.message}` }];
+    return issue.keys.map((key) => ({
+      line: lineOf(document, lines, [...at, key]),
+      text: `unknown key ${JSON.stringify([...at, key].join("."))}`,
+    }));
+  });
+  throw invalid(problems.map((problem) => `${path}:${problem.line}: ${problem.text}`));
+}
+
+/** The line of the key at `path`, or of the nearest thing around it. */
+function lineOf(document: Document, lines: LineCounter, path: readonly string[]): number {
+  for (let length = path.length; length > 0; length--) {
+    const parent = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
+    const name = path[length - 1];
+    const key = isMap(parent)
+      ? parent.items.find((pair) => isScalar(pair.key) && String(pair.key.value) === name)?.key
+      : undefined;
+    const node = key ?? document.getIn(path.slice(0, length), true);
+    if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
+  }
+  return 1;
+}
+
+function isVkey(value: string): boolean {
+  try {
+    parseVerifierKey(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function invalid(problems: readonly string[]): SteleError {
+  return new SteleError("input.invalid", `configuration: ${problems.join("\n")}`);
+}

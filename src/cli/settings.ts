@@ -1,0 +1,56 @@
+import { dirname, resolve } from "node:path";
+import { parseVerifierKey, type VerifierKey } from "../core/key.ts";
+import { openStore, type S3Access } from "../store/open.ts";
+import type { Store } from "../store/port.ts";
+import { type Configuration, readConfiguration } from "./configuration.ts";
+import type { StoreFlags } from "./store-command.ts";
+
+/** What holds for one run: the configuration file, over it the environment, over that the flags. */
+export interface Settings {
+  /** Keys that the user pinned. */
+  readonly pinned: readonly VerifierKey[];
+  /** Path of the signing key's file, where one was named. */
+  readonly keyFile: string | undefined;
+  readonly s3: S3Access;
+  readonly limits: NonNullable<Configuration["limits"]>;
+}
+
+/** @throws SteleError `input.*` where the configuration is wrong, `format.key` where a key is */
+export async function readSettings(
+  flags: Omit<StoreFlags, "quiet"> & { readonly keyFile?: string | undefined },
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<Settings> {
+  const configuration = flags.config === undefined ? {} : await readConfiguration(flags.config);
+  const configuredKeyFile =
+    configuration.keyFile === undefined || flags.config === undefined
+      ? undefined
+      : resolve(dirname(flags.config), configuration.keyFile);
+  const keys = flags.key ?? listed(env["STELE_KEY"]) ?? configuration.keys ?? [];
+  return {
+    pinned: keys.map(parseVerifierKey),
+    keyFile: flags.keyFile ?? given(env["STELE_KEY_FILE"]) ?? configuredKeyFile,
+    s3: {
+      endpoint: flags.endpoint ?? configuration.s3?.endpoint,
+      region: flags.region ?? configuration.s3?.region,
+      pathStyle: flags.pathStyle ?? configuration.s3?.pathStyle,
+      checksum: flags.s3Checksum ?? configuration.s3?.checksum,
+    },
+    limits: configuration.limits ?? {},
+  };
+}
+
+/** The store that a command works on. */
+export async function openStoreWith(location: string, settings: Settings): Promise<Store> {
+  return openStore(location, { s3: settings.s3 });
+}
+
+function given(value: string | undefined): string | undefined {
+  return value === "" ? undefined : value;
+}
+
+function listed(value: string | undefined): string[] | undefined {
+  return given(value)
+    ?.split(",")
+    .map((key) => key.trim())
+    .filter((key) => key !== "");
+}

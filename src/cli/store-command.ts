@@ -1,0 +1,38 @@
+import { Command, Option } from "@commander-js/extra-typings";
+import type { ChecksumChoice } from "../store/s3/checksum.ts";
+import { appended, wholeNumber } from "./option-values.ts";
+
+/** What every command on a store takes. */
+export type StoreFlags = {
+  key?: string[] | undefined;
+  config?: string | undefined;
+  pathStyle?: true | undefined;
+  endpoint?: string | undefined;
+  region?: string | undefined;
+  s3Checksum?: ChecksumChoice | undefined;
+  quiet?: true | undefined;
+};
+
+const CHECKSUMS: readonly ChecksumChoice[] = ["auto", "sha256", "md5"];
+
+/** A command whose first argument is STORE, with the options that all of them share. */
+export function storeCommand(name: string): Command<[string], StoreFlags> {
+  return new Command(name)
+    .argument("<STORE>", "s3://bucket[/prefix] or a folder")
+    .optionsGroup("Common:")
+    .addOption(new Option("--key <VKEY>", "believe this key, and none that the archive names (repeatable)").argParser(appended))
+    .option("--config <FILE>", "read settings from FILE (YAML)")
+    .option("-q, --quiet", "print no remarks and no progress")
+    .optionsGroup("S3:")
+    .option("--endpoint <URL>", "where the S3 service is")
+    .option("--region <REGION>", "its region")
+    .option("--path-style", "put the bucket into the path of URLs, not the host name")
+    .addOption(new Option("--s3-checksum <KIND>", "checksum sent with what is written").choices(CHECKSUMS))
+    .optionsGroup("Options:");
+}
+
+export function threadsOption(): Option<"--threads <N>", undefined, undefined, number> {
+  return new Option("--threads <N>", "threads that hash and compress (default: one for each processor, at most 2)").argParser(
+    (text) => wholeNumber(text, "--threads"),
+  );
+}

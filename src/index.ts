@@ -1,0 +1,56 @@
+// Stele's public API. Everything a program needs to write, read, prove and verify archives; all else is internal.
+
+export { type ErrorCode, isSteleError, SteleError } from "./core/error.ts";
+export { parseTimestamp, type Timestamp, timestamp } from "./core/time.ts";
+export { formatPeriod, type LockMode, parsePeriod, type Period, type Retention, retainUntil } from "./core/retention.ts";
+export {
+  formatKeyFile,
+  parseKeyFile,
+  parseVerifierKey,
+  renameVerifierKey,
+  type Signer,
+  signerFromSeed,
+  type VerifierKey,
+} from "./core/key.ts";
+export { type Note, parseNote, verifyNote } from "./core/note.ts";
+export { type Checkpoint, encodeCheckpoint, openCheckpoint, parseCheckpoint, type SignedCheckpoint } from "./core/checkpoint.ts";
+export { type Append, type Manifest, parseManifest, type SegmentReference } from "./core/manifest.ts";
+export { type Commit, openCommit } from "./core/commit.ts";
+export { type Description, parseDescription, verifyDescription } from "./core/description.ts";
+export { verifyConsistency } from "./core/consistency.ts";
+export { verifyInclusion } from "./core/inclusion.ts";
+export { logOrigin, parseLogName, parseOrigin } from "./core/layout.ts";
+export { formatSteleProof, parseSteleProof, type ProvenEntry, type SteleProof, verifySteleProof } from "./core/stele-proof.ts";
+
+export type {
+  CallOptions,
+  GetOptions,
+  ListOptions,
+  LockState,
+  ObjectHead,
+  ObjectVersion,
+  PutOptions,
+  PutResult,
+  Store,
+  StoreCapabilities,
+  StoredObject,
+  VersionOptions,
+} from "./store/port.ts";
+export type { ConformanceCheck, ConformanceReport } from "./store/conformance.ts";
+export { createDirectoryStore, openDirectoryStore } from "./store/directory/directory.ts";
+export { openS3Store, type S3StoreOptions } from "./store/s3/open.ts";
+export { MemoryStore } from "./store/memory/memory.ts";
+
+export { type Archive, type ArchiveOptions, createArchive, openArchive } from "./archive/archive.ts";
+export { type ArchiveResult, archiveSources, type ArchiveSourcesOptions } from "./archive/archive-sources.ts";
+export { type Finding, type FindingCode, type Severity, type Verdict, verdict } from "./archive/finding.ts";
+export { fileSource, type Source, streamSource } from "./archive/input/source.ts";
+export type { SegmentLimits, SourceReport } from "./archive/input/segmenter.ts";
+export { readEntries, type ReadOptions, type VerifiedEntries } from "./archive/log-reader.ts";
+export { LogWriter, type WriterOptions } from "./archive/log-writer.ts";
+export type { NewAppend } from "./archive/provenance.ts";
+export { proveEntry } from "./archive/prove.ts";
+export type { EntryBound, EntryRange } from "./archive/range.ts";
+export { sealSegment, type SealedSegment } from "./archive/segment/seal.ts";
+export { type LogReport, verifyArchive, type VerifyOptions, type VerifyReport } from "./archive/verify/verify.ts";
+export { VERSION } from "./archive/version.ts";
