@@ -1,0 +1,99 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { parseConfiguration } from "../../src/cli/configuration.ts";
+import { readSettings } from "../../src/cli/settings.ts";
+import { verifierKey } from "../../src/core/key.ts";
+
+const A = verifierKey("a.example", new Uint8Array(32).fill(1)).vkey;
+const B = verifierKey("b.example", new Uint8Array(32).fill(2)).vkey;
+
+test("reads all that may be configured", () => {
+  const text = `# our archive
+keys:
+  - ${A}
+keyFile: stele.key
+s3:
+  endpoint: https://s3.example:8443
+  region: eu-central-1
+  pathStyle: true
+  checksum: sha256
+limits:
+  maxEventBytes: 1048576
+  segmentBytes: 33554432
+  segmentEntries: 1000
+  threads: 2
+`;
+  expect(parseConfiguration(text, "stele.yaml")).toEqual({
+    keys: [A],
+    keyFile: "stele.key",
+    s3: { endpoint: "https://s3.example:8443", region: "eu-central-1", pathStyle: true, checksum: "sha256" },
+    limits: { maxEventBytes: 1048576, segmentBytes: 33554432, segmentEntries: 1000, threads: 2 },
+  });
+});
+
+test.each(["", "# nothing yet\n", "{}\n"])("%j configures nothing", (text) => {
+  expect(parseConfiguration(text, "stele.yaml")).toEqual({});
+});
+
+test.each([
+  ["an unknown key", "keyFile: a\nkeyfile: b\n", 'stele.yaml:2: unknown key "keyfile"'],
+  ["an unknown key below another", "s3:\n  region: x\n  pathstyle: true\n", 'stele.yaml:3: unknown key "s3.pathstyle"'],
+  ["a key that is there twice", "keyFile: a\n\nkeyFile: b\n", "stele.yaml:3: Map keys must be unique"],
+  ["a value of another type", "\ns3:\n  pathStyle: 1\n", "stele.yaml:3: s3.pathStyle: Invalid input: expected boolean"],
+  ["a choice that is none", "s3: { checksum: crc32 }\n", "stele.yaml:1: s3.checksum: Invalid option"],
+  ["a number that is too small", "limits:\n  threads: 0\n", "stele.yaml:2: limits.threads: Too small"],
+  ["a key that is no key", `keys:\n  - ${A}\n  - a.example\n`, "stele.yaml:3: keys.1: expected a verifier key"],
+  ["a list at the top", "- a\n", "stele.yaml:1: "],
+  ["broken YAML", "s3: [\n", "stele.yaml:"],
+])("refuses %s, with its line", (_what, text, message) => {
+  const refused = (): unknown => parseConfiguration(text, "stele.yaml");
+  expect(refused).toThrow(message);
+  expect(refused).toThrow(expect.objectContaining({ code: "input.invalid" }));
+});
+
+test("names every line that is wrong", () => {
+  expect(() => parseConfiguration("a: 1\nb: 2\n", "stele.yaml")).toThrow(
+    /stele\.yaml:1: unknown key "a"\nstele\.yaml:2: unknown key "b"/,
+  );
+});
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "stele-settings-"));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+test("flags go over the environment, and that over the file; a key file is found beside its configuration", async () => {
+  const config = join(folder, "stele.yaml");
+  await writeFile(config, `keys: ["${A}"]\nkeyFile: keys/stele.key\ns3: { region: from-file, endpoint: http://file.example }\n`);
+  const names = async (flags: Parameters<typeof readSettings>[0], env: NodeJS.ProcessEnv) => {
+    const { pinned, keyFile, s3 } = await readSettings({ config, ...flags }, env);
+    return { keys: pinned.map(({ name }) => name), keyFile, region: s3.region, endpoint: s3.endpoint };
+  };
+  const file = {
+    keys: ["a.example"],
+    keyFile: join(folder, "keys/stele.key"),
+    region: "from-file",
+    endpoint: "http://file.example",
+  };
+  expect(await names({}, {})).toEqual(file);
+  expect(await names({}, { STELE_KEY: "", STELE_KEY_FILE: "" })).toEqual(file);
+  expect(await names({}, { STELE_KEY: `${B}, ${A}`, STELE_KEY_FILE: "env.key" })).toEqual({
+    ...file,
+    keys: ["b.example", "a.example"],
+    keyFile: "env.key",
+  });
+  expect(await names({ key: [B], keyFile: "flag.key", region: "flag" }, { STELE_KEY: A, STELE_KEY_FILE: "env.key" })).toEqual({
+    keys: ["b.example"],
+    keyFile: "flag.key",
+    region: "flag",
+    endpoint: "http://file.example",
+  });
+});
+
+test("a configuration that is not there, and a key that is none, are refused", async () => {
+  await expect(readSettings({ config: join(folder, "none.yaml") }, {})).rejects.toMatchObject({ code: "input.unreadable" });
+  await expect(readSettings({ key: ["a.example+00000000+AAAA"] }, {})).rejects.toMatchObject({ code: "format.key" });
+});
