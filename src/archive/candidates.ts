@@ -125,7 +125,9 @@ export async function readManifest(
   signal?: AbortSignal,
 ): Promise<Candidates> {
   const versions: ObjectVersion[] = [];
-  for await (const version of store.versions(logKey(log.name, manifestKeyPrefix(index)), { signal })) versions.push(version);
+  for await (const version of store.versions(logKey(log.name, manifestKeyPrefix(index)), { signal })) {
+    if (parseManifestKey(version.key.slice(log.name.length + 1)) !== null) versions.push(version);
+  }
   return chooseManifest(await loadCandidates(store, log, versions, signal), log, index, keys);
 }
 

@@ -23,6 +23,7 @@ export type FindingCode =
   | "object.delete-marker"
   | "object.stray"
   | "object.duplicate"
+  | "object.copied"
   | "object.expired"
   | "lock.absent"
   | "lock.weaker-mode"
@@ -53,6 +54,7 @@ const SEVERITIES: Partial<Record<FindingCode, Severity>> = {
   "object.shadowed": "warning",
   "object.delete-marker": "warning",
   "object.duplicate": "info",
+  "object.copied": "info",
   "object.expired": "info",
   "lock.expiring": "info",
   "tile.missing": "warning",

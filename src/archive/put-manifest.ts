@@ -30,6 +30,9 @@ export async function putManifest(
   signal?: AbortSignal,
 ): Promise<void> {
   const { index } = commit.manifest;
+  // Where a second put would not be refused, it would be a second signed history, there for good: look first. What is left
+  // is the moment between this and the put.
+  if (!store.capabilities.conditionalPut) await requireFree(store, log, commit, keys, signal);
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const result = await lockedPut(store, logKey(log.name, manifestKey(index, attempt)), bytes, retention, {
       contentType: "application/x-ndjson",
@@ -39,18 +42,31 @@ export async function putManifest(
     if (result.outcome === "created" && store.capabilities.conditionalPut && !store.capabilities.versions) return;
     const { chosen } = await readManifest(store, log, index, keys, signal);
     if (chosen !== null && equalBytes(chosen.bytes, bytes)) return;
-    if (chosen !== null) {
-      const { writer, sealed } = chosen.commit.manifest;
-      throw new SteleError(
-        "log.fenced",
-        `log ${log.name}: another writer (${writer.id}) committed manifest ${index} at ${sealed}. A log has one writer at a time: ` +
-          `this one stops. What it had not committed is still with its source; run it again when the other has ended, or use another log.`,
-      );
-    }
+    if (chosen !== null) throw fenced(log, chosen.commit);
     // Only junk in the way, without the log's signature: go around it.
   }
   throw new SteleError(
     "store.exists",
     `log ${log.name}: ${MAX_ATTEMPTS} keys for manifest ${index} are all taken by objects without the log's signature; run "stele verify"`,
+  );
+}
+
+async function requireFree(
+  store: Store,
+  log: LogIdentity,
+  ours: Commit,
+  keys: readonly VerifierKey[],
+  signal?: AbortSignal,
+): Promise<void> {
+  const { chosen } = await readManifest(store, log, ours.manifest.index, keys, signal);
+  if (chosen !== null && !equalBytes(chosen.commit.leaf, ours.leaf)) throw fenced(log, chosen.commit);
+}
+
+function fenced(log: LogIdentity, { manifest }: Commit): SteleError {
+  return new SteleError(
+    "log.fenced",
+    `log ${log.name}: another writer (${manifest.writer.id}) committed manifest ${manifest.index} at ${manifest.sealed}. ` +
+      `A log has one writer at a time: this one stops. What it had not committed is still with its source; ` +
+      `run it again when the other has ended, or use another log.`,
   );
 }

@@ -121,6 +121,13 @@ export class LogObjects {
       );
       return;
     }
+    if (this.#store.capabilities.versions && present.versionId !== segment.versionId) {
+      const message = `the segment of manifest ${index} is there with the same bytes, but as another version: this is a copy, or the original was removed`;
+      found(
+        finding("object.copied", this.#log.name, message, { ...where, expected: segment.versionId, actual: present.versionId }),
+      );
+      (await this.#checkLock(key, present.versionId, index, retention)).forEach(found);
+    }
     if (read === null && present.size !== segment.bytes) {
       found(
         finding("segment.altered", this.#log.name, `the segment of manifest ${index} has another length`, {

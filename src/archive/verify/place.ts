@@ -8,7 +8,10 @@ import { type Finding, finding } from "../finding.ts";
 export interface NamedObject {
   readonly log: string;
   readonly index: number | null;
-  /** null: the oldest version with the right bytes, or for want of one, the oldest. */
+  /**
+   * In a copy of an archive, versions have other ids: then the oldest with the right bytes stands for it. null: the same, or
+   * for want of one, the oldest.
+   */
   readonly versionId: string | null;
   readonly size: number;
   readonly sha256: Uint8Array;
@@ -84,13 +87,12 @@ async function findNamed(
   signal?: AbortSignal,
 ): Promise<ObjectVersion | null> {
   const oldestFirst = versions.filter(({ kind }) => kind === "object").reverse();
-  if (named.versionId !== null && store.capabilities.versions) {
-    return oldestFirst.find(({ versionId }) => versionId === named.versionId) ?? null;
-  }
-  if (oldestFirst.length > 1) {
-    for (const version of oldestFirst) if (await hasSameBytes(store, named, version, signal)) return version;
-  }
-  return oldestFirst[0] ?? null;
+  const byId = named.versionId !== null && store.capabilities.versions;
+  const exact = byId ? oldestFirst.find(({ versionId }) => versionId === named.versionId) : undefined;
+  if (exact !== undefined) return exact;
+  if (!byId && oldestFirst.length === 1) return oldestFirst[0] ?? null;
+  for (const version of oldestFirst) if (await hasSameBytes(store, named, version, signal)) return version;
+  return byId ? null : (oldestFirst[0] ?? null);
 }
 
 async function hasSameBytes(store: Store, named: NamedObject, version: ObjectVersion, signal?: AbortSignal): Promise<boolean> {

@@ -47,7 +47,7 @@ export function archiveCommand(): CommandUnknownOpts {
     .option("--key-file <FILE>", "the signing key (default: where init put it)")
     .option("--source <NAME>", "who delivers what comes from standard input, as manifests name it")
     .option("--no-resume", "archive files whole, even if they were archived before")
-    .option("--max-event-bytes <N>", "longest event; longer ones stop the run (default: 16 MiB)", number("--max-event-bytes"))
+    .option("--max-event-bytes <N>", "longest event; longer ones stop the run (default: 8 MiB)", number("--max-event-bytes"))
     .option("--segment-bytes <N>", "bytes of events in a segment (default: 16 MiB)", number("--segment-bytes"))
     .option("--segment-entries <N>", "events in a segment (default: 65536)", number("--segment-entries"))
     .addOption(threadsOption())
