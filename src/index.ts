@@ -46,6 +46,7 @@ export { type ArchiveResult, archiveSources, type ArchiveSourcesOptions } from "
 export { type Finding, type FindingCode, type Severity, type Verdict, verdict } from "./archive/finding.ts";
 export { fileSource, type Source, streamSource } from "./archive/input/source.ts";
 export type { SegmentLimits, SourceReport } from "./archive/input/segmenter.ts";
+export { keysOfLog } from "./archive/key-ring.ts";
 export { readEntries, type ReadOptions, type VerifiedEntries } from "./archive/log-reader.ts";
 export { LogWriter, type WriterOptions } from "./archive/log-writer.ts";
 export type { NewAppend } from "./archive/provenance.ts";

@@ -60,10 +60,11 @@ export async function archiveSources(
     names,
     options.signal,
   );
+  const halt = new AbortController();
   const segmenter = new Segmenter({
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     now: options.now,
-    stop: options.stop,
+    stop: AbortSignal.any([halt.signal, ...(options.stop === undefined ? [] : [options.stop])]),
     progress,
     report: options.onReport ?? (() => undefined),
   });
@@ -80,7 +81,11 @@ export async function archiveSources(
   let rawBytes = 0;
   let storedBytes = 0;
   for await (const { sealed, appends } of orderedMap(segmenter.segments(sources), pool.width, seal)) {
-    const commit = await writer.commit(sealed, appends);
+    const commit = await writer.commit(sealed, appends).catch((error: unknown) => {
+      // A quiet stream would keep the error waiting, and whatever it gave next would be lost.
+      halt.abort();
+      throw error;
+    });
     entries += sealed.count;
     segments += 1;
     rawBytes += sealed.rawBytes;

@@ -1,19 +1,13 @@
-import {
-  type Description,
-  encodeDescription,
-  MAX_DESCRIPTION_BYTES,
-  parseDescription,
-  verifyDescription,
-} from "../core/description.ts";
-import { isSteleError, SteleError } from "../core/error.ts";
-import { parseVerifierKey, renameVerifierKey, type Signer, type VerifierKey } from "../core/key.ts";
-import { ARCHIVE_DESCRIPTION_KEY, LOG_DESCRIPTION_KEY, logKey, logOrigin, parseOrigin, splitLogKey } from "../core/layout.ts";
+import type { Description } from "../core/description.ts";
+import { SteleError } from "../core/error.ts";
+import { parseVerifierKey, type VerifierKey } from "../core/key.ts";
+import { ARCHIVE_DESCRIPTION_KEY, logOrigin, parseOrigin } from "../core/layout.ts";
 import { FORMAT } from "../core/manifest.ts";
-import { formatPeriod, type LockMode, type Period, retainUntil } from "../core/retention.ts";
+import { formatPeriod } from "../core/retention.ts";
 import { timestamp } from "../core/time.ts";
-import type { ObjectVersion, Store } from "../store/port.ts";
+import type { Store } from "../store/port.ts";
+import { type DescriptionTerms, putDescription, readDescription } from "./descriptions.ts";
 import { keysOfLog } from "./key-ring.ts";
-import { lockedPut } from "./locked-put.ts";
 
 /** An archive as a reader sees it: where it lies, what it is called, whom to believe. */
 export interface Archive {
@@ -61,12 +55,8 @@ export function logOf(archive: Archive, name: string): LogIdentity {
 }
 
 /** What a new archive is to be. */
-export interface ArchiveOptions {
+export interface ArchiveOptions extends DescriptionTerms {
   readonly origin: string;
-  readonly signer: Signer;
-  readonly mode: LockMode;
-  readonly period: Period;
-  readonly now: number;
 }
 
 /**
@@ -109,130 +99,4 @@ export async function createArchive(
     throw new SteleError("store.exists", `${store.url}: someone else made an archive there just now; run the command again`);
   }
   return { created: true, description };
-}
-
-/**
- * Writes a log's description, unless it has one. Where junk holds the key on a store that keeps the first, the log goes
- * without: the description is a hint, and a verifier names the junk.
- */
-export async function describeLog(archive: Archive, log: LogIdentity, options: Omit<ArchiveOptions, "origin">): Promise<void> {
-  const key = logKey(log.name, LOG_DESCRIPTION_KEY);
-  const { signer, mode, period, now } = options;
-  try {
-    if ((await readDescription(archive.store, key, "log", logKeys(archive, log))) !== null) return;
-  } catch (error) {
-    if (!isSteleError(error, "format.description", "proof.signature", "log.key", "store.too-large")) throw error;
-  }
-  const description: Description = {
-    format: FORMAT,
-    kind: "log",
-    origin: log.origin,
-    created: timestamp(now),
-    retention: { mode, period: formatPeriod(period) },
-    keys: [signer.key.vkey],
-  };
-  await putDescription(archive.store, key, description, signer, { mode, period, now });
-}
-
-/** A log of an archive, or an object that belongs to none. */
-export type ArchiveItem =
-  | { readonly kind: "log"; readonly name: string }
-  | { readonly kind: "object"; readonly version: ObjectVersion };
-
-/**
- * The logs that have objects in a store, and every object that belongs to none, in order. Skips from log to log: a few
- * requests each, however many objects it has.
- * @param prefix "" for the whole store
- */
-export async function* listArchive(
-  store: Store,
-  prefix: string,
-  signal?: AbortSignal,
-): AsyncGenerator<ArchiveItem, void, undefined> {
-  const seen = new Set<string>();
-  let after: string | undefined;
-  for (let jumped = true; jumped;) {
-    jumped = false;
-    for await (const version of store.versions(prefix, { after, signal })) {
-      const place = splitLogKey(version.key);
-      if (place === null) {
-        yield { kind: "object", version };
-        continue;
-      }
-      if (!seen.has(place.log)) {
-        seen.add(place.log);
-        yield { kind: "log", name: place.log };
-      }
-      if (place.relative === LOG_DESCRIPTION_KEY) continue;
-      // "~" sorts after everything that a key of the format holds.
-      after = `${logKey(place.log, place.relative.split("/")[0] ?? "")}/~`;
-      jumped = true;
-      break;
-    }
-  }
-}
-
-/** A description as it lies in the store. */
-export interface StoredDescription {
-  readonly description: Description;
-  readonly bytes: Uint8Array;
-  readonly version: ObjectVersion;
-}
-
-/**
- * Reads a description: of all versions of its key the oldest that one of `keys` has signed; without keys, the oldest that is
- * well-formed and signed by a key that it names. Nobody else can put another in its place.
- *
- * @returns null when the key has no version at all
- * @throws SteleError the refusal of the oldest version, when none will do; `store.*`
- */
-export async function readDescription(
-  store: Store,
-  key: string,
-  kind: Description["kind"],
-  keys: readonly VerifierKey[] | null,
-): Promise<StoredDescription | null> {
-  const versions: ObjectVersion[] = [];
-  for await (const version of store.versions(key)) {
-    if (version.key === key && version.kind === "object") versions.unshift(version);
-  }
-  let refused: SteleError | null = null;
-  for (const version of versions) {
-    const { body } = await store.get(key, { versionId: version.versionId, maxBytes: MAX_DESCRIPTION_BYTES });
-    try {
-      const description = parseDescription(body, kind);
-      const believed = keysOfLog(keys ?? description.keys.map(parseVerifierKey), description.origin);
-      if (believed.length === 0) {
-        const given = keys ?? [];
-        // Signed by one of them under the description's own name: the wrong name was pinned. Otherwise it was altered.
-        verifyDescription(
-          body,
-          given.map((one) => renameVerifierKey(one, description.origin)),
-        );
-        throw new SteleError(
-          "log.key",
-          `${store.url}: ${key} is of ${description.origin}; the keys given are of ${given.map(({ name }) => name).join(", ")}. Pin the archive's own`,
-        );
-      }
-      verifyDescription(body, believed);
-      return { description, bytes: body, version };
-    } catch (error) {
-      if (!isSteleError(error)) throw error;
-      refused ??= error;
-    }
-  }
-  if (refused !== null) throw refused;
-  return null;
-}
-
-async function putDescription(
-  store: Store,
-  key: string,
-  description: Description,
-  signer: Signer,
-  { mode, period, now }: { readonly mode: LockMode; readonly period: Period; readonly now: number },
-): Promise<void> {
-  const body = await encodeDescription(description, signer);
-  const retention = { mode, until: retainUntil(timestamp(now), period) };
-  await lockedPut(store, key, body, retention, { contentType: "application/x-ndjson" });
 }

@@ -6,11 +6,11 @@ import { logKey, manifestKeyPrefix, parseManifestKey } from "../core/layout.ts";
 import type { ObjectVersion, Store } from "../store/port.ts";
 import type { LogIdentity } from "./archive.ts";
 
-/** One version of an object that may hold manifest `index`, with its bytes or why there are none. */
-export interface LoadedVersion {
+/** An object version that lies in a manifest's place. */
+export interface Claim {
   readonly version: ObjectVersion;
-  readonly attempt: number;
-  readonly bytes: Uint8Array | SteleError;
+  /** Its bytes, or why there are none. */
+  readonly read: () => Promise<Uint8Array | SteleError>;
 }
 
 /** Why an object in a manifest's place is not the manifest. */
@@ -31,59 +31,59 @@ export interface Candidates {
 
 export interface ChosenManifest {
   readonly commit: Commit;
-  readonly bytes: Uint8Array;
   readonly version: ObjectVersion;
   readonly signedBy: readonly VerifierKey[];
 }
 
 /**
- * Reads every version of the keys of one manifest index, in the order of their claim: lower attempts first, older versions
- * first. Versions that can't be read are kept with the error.
+ * The claims to one manifest index, in their order: lower attempts first, older versions first. Only the first is read ahead,
+ * so that what a stranger puts in a manifest's place costs no memory.
  *
  * @param versions newest first within a key, as the store lists them
  */
-export async function loadCandidates(
+export async function readClaims(
   store: Store,
   log: LogIdentity,
   versions: readonly ObjectVersion[],
   signal?: AbortSignal,
-): Promise<LoadedVersion[]> {
-  const loaded: LoadedVersion[] = [];
-  const claims = versions
-    .map((version, i) => ({
-      version,
-      i,
-      attempt: parseManifestKey(version.key.slice(log.name.length + 1))?.attempt ?? Number.MAX_SAFE_INTEGER,
-    }))
-    .sort((a, b) => a.attempt - b.attempt || b.i - a.i);
-  for (const { version, attempt } of claims) {
-    if (version.kind === "delete-marker") loaded.push({ version, attempt, bytes: new Uint8Array(0) });
-    else loaded.push({ version, attempt, bytes: await load(store, version, signal) });
-  }
-  return loaded;
+): Promise<Claim[]> {
+  const ordered = versions
+    .map((version, i) => ({ version, i, attempt: attemptOf(log, version) }))
+    .sort((a, b) => a.attempt - b.attempt || b.i - a.i)
+    .map(({ version }) => version);
+  const first = ordered.find(({ kind }) => kind === "object");
+  const ahead = first === undefined ? null : await load(store, first, signal);
+  return ordered.map((version) => ({
+    version,
+    read: async () => (version === first && ahead !== null ? ahead : load(store, version, signal)),
+  }));
 }
 
 /**
  * Decides what manifest `index` is. Only the log's key and age count: someone who can PUT but not sign may occupy the key or
  * put newer versions over it; the oldest version that the key has signed stays the manifest.
  *
+ * @param others whether what lies beside the manifest is read and judged as well
  * @throws SteleError `store.denied`, `store.unreachable` when a version that could be the manifest can't be read: a younger
  *   one is then not taken in its place
  */
-export function chooseManifest(
-  loaded: readonly LoadedVersion[],
+export async function chooseManifest(
+  claims: readonly Claim[],
   log: LogIdentity,
   index: number,
   keys: readonly VerifierKey[],
-): Candidates {
+  { others: wanted }: { readonly others: boolean } = { others: false },
+): Promise<Candidates> {
   let chosen: ChosenManifest | null = null;
   const others: Other[] = [];
   const deleteMarkers: ObjectVersion[] = [];
-  for (const { version, bytes } of loaded) {
+  for (const { version, read } of claims) {
     if (version.kind === "delete-marker") {
       deleteMarkers.push(version);
       continue;
     }
+    if (chosen !== null && !wanted) continue;
+    const bytes = await read();
     if (bytes instanceof SteleError) {
       const { code, message } = bytes;
       // Not known to be refused: a younger version must not be taken in its place.
@@ -91,10 +91,6 @@ export function chooseManifest(
         throw new SteleError(code, message, { cause: bytes });
       }
       others.push({ version, refused: bytes });
-      continue;
-    }
-    if (chosen !== null && equalBytes(bytes, chosen.bytes)) {
-      others.push({ version, refused: null });
       continue;
     }
     try {
@@ -105,9 +101,14 @@ export function chooseManifest(
           `manifest: expected index ${index}, got ${commit.manifest.index}: it belongs elsewhere in the log`,
         );
       }
-      if (chosen !== null)
+      if (chosen === null) {
+        chosen = { commit, version, signedBy };
+      } else if (equalBytes(commit.leaf, chosen.commit.leaf)) {
+        // The same manifest: a retry, or a copy with a signature line more, which anyone can make.
+        others.push({ version, refused: null });
+      } else {
         throw new SteleError("log.fenced", `another manifest ${index} is validly signed: the log has two histories`);
-      chosen = { commit, bytes, version, signedBy };
+      }
     } catch (error) {
       if (!isSteleError(error)) throw error;
       others.push({ version, refused: error });
@@ -128,10 +129,20 @@ export async function readManifest(
   for await (const version of store.versions(logKey(log.name, manifestKeyPrefix(index)), { signal })) {
     if (parseManifestKey(version.key.slice(log.name.length + 1)) !== null) versions.push(version);
   }
-  return chooseManifest(await loadCandidates(store, log, versions, signal), log, index, keys);
+  return chooseManifest(await readClaims(store, log, versions, signal), log, index, keys);
+}
+
+function attemptOf(log: LogIdentity, { key }: ObjectVersion): number {
+  return parseManifestKey(key.slice(log.name.length + 1))?.attempt ?? Number.MAX_SAFE_INTEGER;
 }
 
 async function load(store: Store, version: ObjectVersion, signal?: AbortSignal): Promise<Uint8Array | SteleError> {
+  if (version.size > MAX_COMMIT_BYTES) {
+    return new SteleError(
+      "store.too-large",
+      `expected a manifest object of at most ${MAX_COMMIT_BYTES} bytes, got ${version.size}`,
+    );
+  }
   try {
     return (await store.get(version.key, { versionId: version.versionId, maxBytes: MAX_COMMIT_BYTES, signal })).body;
   } catch (error) {

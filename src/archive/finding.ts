@@ -13,6 +13,7 @@ export type FindingCode =
   | "description.altered"
   | "description.unreadable"
   | "chain.broken"
+  | "rotation.unmarked"
   | "checkpoint.bad-signature"
   | "checkpoint.inconsistent"
   | "log.missing"
@@ -58,6 +59,7 @@ const SEVERITIES: Partial<Record<FindingCode, Severity>> = {
   "object.expired": "info",
   "lock.expiring": "info",
   "tile.missing": "warning",
+  "rotation.unmarked": "warning",
 };
 
 /** A finding of `code` with its usual severity. */

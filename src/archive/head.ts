@@ -76,9 +76,24 @@ async function lastIndexBelow(next: (index: number) => Promise<number | null>, l
 /** The first index above `index` (-1: the first of all) that has a manifest key, whatever it holds. */
 async function nextIndex(store: Store, log: string, index: number, signal?: AbortSignal): Promise<number | null> {
   const after = index < 0 ? undefined : `${logKey(log, manifestKeyPrefix(index))}~`;
-  for await (const { key } of store.versions(logKey(log, MANIFESTS_PREFIX), { after, limit: 1, signal })) {
-    const parsed = parseManifestKey(key.slice(log.length + 1));
-    if (parsed !== null && parsed.index > index) return parsed.index;
+  const prefix = logKey(log, MANIFESTS_PREFIX);
+  let first: string | undefined;
+  for await (const { key } of store.versions(prefix, { after, limit: 1, signal })) {
+    first = key;
+    break;
+  }
+  if (first === undefined) return null;
+  const found = indexAbove(first, log, index);
+  if (found !== null) return found;
+  // A stray. Now whole pages are read, so that strays do not cost a request each.
+  for await (const { key } of store.versions(prefix, { after: first, signal })) {
+    const above = indexAbove(key, log, index);
+    if (above !== null) return above;
   }
   return null;
+}
+
+function indexAbove(key: string, log: string, index: number): number | null {
+  const parsed = parseManifestKey(key.slice(log.length + 1));
+  return parsed !== null && parsed.index > index ? parsed.index : null;
 }

@@ -1,7 +1,7 @@
 import { sha256 } from "#sha256";
 import { toBase64 } from "../core/bytes.ts";
 import type { Commit } from "../core/commit.ts";
-import { isSteleError } from "../core/error.ts";
+import { isSteleError, SteleError } from "../core/error.ts";
 import { logKey } from "../core/layout.ts";
 import type { SegmentReference } from "../core/manifest.ts";
 import type { ObjectVersion, Store } from "../store/port.ts";
@@ -26,6 +26,30 @@ export async function loadSegment(
   const { count, root } = commit.manifest.entries;
   const promise = { bytes: segment.bytes, sha256: segment.sha256, rawBytes: segment.rawBytes, count, root };
   return pool.open(body, promise, options.keepRaw);
+}
+
+/**
+ * The same, with the entries, for whoever gives them out. The manifest names the segment: where the store says that it is gone
+ * or longer, the log does not hold.
+ * @throws SteleError `log.unsound`, `format.segment`, `proof.entry`, and `store.*` when it can't be read; the message says where
+ */
+export async function loadForReader(
+  store: Store,
+  pool: SegmentPool,
+  log: LogIdentity,
+  commit: Commit,
+  segment: SegmentReference,
+  signal?: AbortSignal,
+): Promise<OpenedSegment> {
+  try {
+    return await loadSegment(store, pool, log, commit, segment, { keepRaw: true, signal });
+  } catch (error) {
+    if (!isSteleError(error)) throw error;
+    const { index, entries } = commit.manifest;
+    const where = `log ${log.name}: manifest ${index}, entries ${entries.first} to ${entries.first + entries.count - 1}, ${segment.key}`;
+    const gone = error.code === "store.not-found" || error.code === "store.too-large";
+    throw new SteleError(gone ? "log.unsound" : error.code, `${where}: ${error.message}`, { cause: error });
+  }
 }
 
 /**

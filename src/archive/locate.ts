@@ -4,6 +4,7 @@ import type { LogIdentity } from "./archive.ts";
 import { type ChosenManifest, chooseManifest, type Other } from "./candidates.ts";
 import { findHead } from "./head.ts";
 import { KeyRing } from "./key-ring.ts";
+import { hasRotations } from "./rotations.ts";
 import { walkManifests } from "./walk.ts";
 
 /** A log's head, and whose word holds after it. */
@@ -17,9 +18,9 @@ export interface LocatedHead {
 }
 
 /**
- * Finds a log's head by keys that were in force at its beginning. Usually O(log n) requests; where the log's end is signed by
- * a key that is not among them, the whole log is walked to follow its key rotations, so that neither a rotation hides the
- * head nor a stranger's signature makes one.
+ * Finds a log's head by keys that were in force at its beginning. Usually O(log n) requests; where keys were rotated, or the
+ * log's end is signed by someone else, the whole log is walked to follow its rotations, so that neither a rotation hides the
+ * head nor a stranger's or a retired key's signature makes one.
  */
 export async function locateHead(
   store: Store,
@@ -27,6 +28,7 @@ export async function locateHead(
   keys: readonly VerifierKey[],
   options: { readonly known?: number; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<LocatedHead> {
+  if (await hasRotations(store, log, options.signal)) return walkToHead(store, log, keys, options.signal);
   const { newest, passedOver } = await findHead(store, log, keys, options);
   if (!passedOver.some(({ refused }) => refused?.code === "proof.signature")) {
     const ring = new KeyRing(keys);
@@ -49,7 +51,7 @@ export async function walkToHead(
   let passedOver: Other[] = [];
   for await (const step of walkManifests(store, log, 0, signal)) {
     if (step.kind !== "manifest") continue;
-    const { chosen, others } = chooseManifest(step.loaded, log, step.index, ring.inForce);
+    const { chosen, others } = await chooseManifest(step.claims, log, step.index, ring.inForce);
     if (chosen === null) {
       passedOver.push(...others);
       continue;

@@ -38,6 +38,6 @@ export async function ensureLock(
   throw new SteleError(
     "store.lock-lost",
     `${store.url}: ${key} was put under ${retention.mode} until ${retention.until}, but the store shows ${shown}, ` +
-      `and still does after it was set again; nothing was committed. Run "stele doctor" on this store.`,
+      `and still does after it was set again. The object stays as it is; nothing more is written. Run "stele doctor" on this store.`,
   );
 }

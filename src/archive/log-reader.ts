@@ -3,14 +3,14 @@ import { chainStart, extendChain } from "../core/chain.ts";
 import type { SignedCheckpoint } from "../core/checkpoint.ts";
 import type { Commit } from "../core/commit.ts";
 import { verifyConsistency } from "../core/consistency.ts";
-import { isSteleError, SteleError } from "../core/error.ts";
+import { SteleError } from "../core/error.ts";
 import { parseLogName } from "../core/layout.ts";
 import { verifyNote } from "../core/note.ts";
 import { type Archive, logKeys, type LogIdentity, logOf } from "./archive.ts";
 import { chooseManifest } from "./candidates.ts";
 import { History } from "./history.ts";
 import { KeyRing } from "./key-ring.ts";
-import { loadSegment } from "./load-segment.ts";
+import { loadForReader } from "./load-segment.ts";
 import { type LocatedHead, locateHead } from "./locate.ts";
 import { orderedMap } from "./ordered-map.ts";
 import { type EntryRange, isBeyond, type Span, spansWithin } from "./range.ts";
@@ -71,22 +71,13 @@ export async function* readEntries(
 ): AsyncGenerator<VerifiedEntries, void, undefined> {
   const { signal } = options;
   const opened = await openLog(archive, name, signal);
+  requireWithin(opened, options);
   for (const remembered of options.checkpoints ?? []) await requireRemembered(opened, remembered);
   await using pool = new SegmentPool(options.threads);
   const load = async (item: RangeItem): Promise<RangeItem & { segment: OpenedSegment | null }> => {
     const { segment } = item.commit.manifest;
     if (segment === null || item.spans.length === 0) return { ...item, segment: null };
-    try {
-      return {
-        ...item,
-        segment: await loadSegment(archive.store, pool, opened.log, item.commit, segment, { keepRaw: true, signal }),
-      };
-    } catch (error) {
-      if (!isSteleError(error)) throw error;
-      const { index, entries } = item.commit.manifest;
-      const where = `log ${name}: manifest ${index}, entries ${entries.first} to ${entries.first + entries.count - 1}, ${segment.key}`;
-      throw new SteleError(error.code, `${where}: ${error.message}`, { cause: error });
-    }
+    return { ...item, segment: await loadForReader(archive.store, pool, opened.log, item.commit, segment, signal) };
   };
   for await (const { commit, chainBefore, spans, segment } of orderedMap(
     manifestsInRange(archive, opened, options),
@@ -103,6 +94,13 @@ export async function* readEntries(
     }
     for (const span of spans) yield cutOut(span, entries.first, segment);
   }
+}
+
+/** A range that begins behind the log's end gives nothing: that must not look like an answer. */
+function requireWithin({ log, head }: OpenLog, { from }: EntryRange): void {
+  const total = head.manifest.entries.first + head.manifest.entries.count;
+  if (from === undefined || !("index" in from) || from.index < Math.max(total, 1)) return;
+  throw new SteleError("input.invalid", `log ${log.name}: it has the entries 0 to ${total - 1}; none from ${from.index} on`);
 }
 
 /** @throws SteleError `log.unsound` when the log no longer holds a checkpoint that was seen before */
@@ -172,7 +170,7 @@ async function* linkedManifests(
   for await (const step of walkManifests(archive.store, log, start, options.signal)) {
     if (step.kind !== "manifest") continue;
     if (step.index > head.manifest.index) break;
-    const { chosen } = chooseManifest(step.loaded, log, step.index, ring?.inForce ?? located.keys);
+    const { chosen } = await chooseManifest(step.claims, log, step.index, ring?.inForce ?? located.keys);
     if (chosen === null || step.index !== index) throw missing(log, index);
     const { commit } = chosen;
     const [broken] = checkContinuity(log, commit, before, before, chosen.version.key);

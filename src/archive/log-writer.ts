@@ -7,18 +7,21 @@ import { descriptionPeriod } from "../core/description.ts";
 import { SteleError } from "../core/error.ts";
 import { emptyRoot } from "../core/hash.ts";
 import type { Signer, VerifierKey } from "../core/key.ts";
-import { parseLogName } from "../core/layout.ts";
+import { logKey, parseLogName, parseSegmentKey, SEGMENTS_PREFIX, TILES_PREFIX } from "../core/layout.ts";
 import { encodeManifest, FORMAT, type Manifest, manifestLeaf, type SegmentReference } from "../core/manifest.ts";
 import { type LockMode, type Period, type Retention, retainUntil } from "../core/retention.ts";
 import { type Timestamp, timestamp } from "../core/time.ts";
 import type { Store } from "../store/port.ts";
-import { type Archive, describeLog, logKeys, type LogIdentity, logOf } from "./archive.ts";
-import { requireKeyInForce } from "./key-in-force.ts";
+import { type Archive, logKeys, type LogIdentity, logOf } from "./archive.ts";
+import { describeLog } from "./descriptions.ts";
 import { type NewAppend, placeAppends } from "./provenance.ts";
 import { putManifest } from "./put-manifest.ts";
 import { History } from "./history.ts";
 import { locateHead } from "./locate.ts";
+import { ensureLock } from "./locked-put.ts";
 import { putSegment } from "./put-segment.ts";
+import { markRotation } from "./rotations.ts";
+import { MAX_RAW_BYTES } from "./segment/open.ts";
 import type { SealedSegment } from "./segment/seal.ts";
 import { TileWriter } from "./tiles.ts";
 import { VERSION } from "./version.ts";
@@ -45,7 +48,9 @@ export class LogWriter {
   readonly #options: WriterOptions;
   readonly #retention: { readonly mode: LockMode; readonly period: Period };
   readonly #tiles: TileWriter;
-  readonly #keys: readonly VerifierKey[];
+  #keys: readonly VerifierKey[];
+  /** Commits one after the other, whoever calls. */
+  #turn: Promise<unknown> = Promise.resolve();
   #signer: Signer;
   #head: Commit | null;
   #failed: unknown = null;
@@ -86,11 +91,9 @@ export class LogWriter {
     if (description === null)
       throw new SteleError("format.description", `${store.url}: without its archive.json an archive can't be written to`);
     const signer = options.signer.rename(log.origin);
-    const known = logKeys(archive, log);
-    const keys = known.some(({ vkey }) => vkey === signer.key.vkey) ? known : [...known, signer.key];
-    const located = await locateHead(store, log, keys, { signal: options.signal });
+    const located = await locateHead(store, log, logKeys(archive, log), { signal: options.signal });
     const head = located.newest?.commit ?? null;
-    await requireKeyInForce(store, log, signer.key, known, located.newest, options.signal);
+    requireInForce(log, signer.key, located.ring.inForce);
     if (head?.manifest.closed === true) {
       throw new SteleError(
         "log.closed",
@@ -98,8 +101,15 @@ export class LogWriter {
       );
     }
     const retention = { mode: description.retention.mode, period: descriptionPeriod(description) };
-    const writer = new LogWriter(archive, log, options, retention, [...located.keys, signer.key], head);
-    if (head !== null) await writer.#tiles.repair(head, writer.#history(head), writer.#retentionNow(), options.signal);
+    const writer = new LogWriter(archive, log, options, retention, located.keys, head);
+    if (head === null || located.newest === null) {
+      await requireNothingAfterNothing(store, log, options.signal);
+    } else {
+      const { key, versionId } = located.newest.version;
+      // Whoever put it may have died before its lock was read back.
+      await ensureLock(store, key, versionId, head.manifest.retention, options.signal);
+      await writer.#tiles.repair(head, writer.#history(head), head.manifest.retention, options.signal);
+    }
     return writer;
   }
 
@@ -124,9 +134,15 @@ export class LogWriter {
    */
   async commit(sealed: SealedSegment, appends: readonly NewAppend[]): Promise<Commit> {
     return this.#guarded(async () => {
+      if (sealed.count === 0 || sealed.rawBytes > MAX_RAW_BYTES) {
+        throw new SteleError(
+          "input.invalid",
+          `segment: expected 1 entry or more, and at most ${MAX_RAW_BYTES} bytes, got ${sealed.count} entries and ${sealed.rawBytes} bytes`,
+        );
+      }
       const first = this.nextEntry;
       const runs = placeAppends(appends, first, sealed.count);
-      const day = (runs[0]?.time ?? this.#now()).slice(0, 10);
+      const day = (runs[0]?.time ?? this.#now(runs)).slice(0, 10);
       const retention = this.#retentionNow();
       const stored = await putSegment(this.#store, this.log, {
         sealed,
@@ -159,24 +175,31 @@ export class LogWriter {
     return this.#guarded(async () => {
       const successor = next.rename(this.log.origin);
       const keys = { add: [successor.key.vkey], retire: [this.#signer.key.vkey] };
-      const commit = await this.#append({ ...this.#nothing(), keys }, this.#retentionNow());
+      const retention = this.#retentionNow();
+      await markRotation(this.#store, this.log, this.#head?.after.size ?? 0, retention, this.#options.signal);
+      const commit = await this.#append({ ...this.#nothing(), keys }, retention);
       this.#signer = successor;
+      this.#keys = [...this.#keys, successor.key];
       return commit;
     });
   }
 
-  async #guarded<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#failed !== null) {
-      throw new SteleError("log.fenced", `log ${this.log.name}: this writer stopped at an earlier error; open a new one`, {
-        cause: this.#failed,
-      });
-    }
-    try {
-      return await work();
-    } catch (error) {
-      this.#failed = error;
-      throw error;
-    }
+  #guarded<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(async () => {
+      if (this.#failed !== null) {
+        throw new SteleError("log.fenced", `log ${this.log.name}: this writer stopped at an earlier error; open a new one`, {
+          cause: this.#failed,
+        });
+      }
+      try {
+        return await work();
+      } catch (error) {
+        this.#failed = error;
+        throw error;
+      }
+    });
+    this.#turn = turn.catch(() => undefined);
+    return turn;
   }
 
   async #append(content: Pick<Manifest, "segment" | "entries" | "appends" | "keys">, retention: Retention): Promise<Commit> {
@@ -186,13 +209,14 @@ export class LogWriter {
       origin: this.log.origin,
       index: before.size,
       previous: this.#head === null ? null : toBase64(this.#head.leaf),
-      sealed: this.#now(),
+      sealed: this.#now(content.appends),
       retention,
       writer: { id: this.#options.writerId, version: VERSION },
       ...content,
     };
     if (this.#head === null) {
-      await describeLog(this.#archive, this.log, { signer: this.#signer, ...this.#retention, now: this.#options.now() });
+      const terms = { signer: this.#signer, ...this.#retention, now: this.#options.now() };
+      await describeLog(this.#store, this.log, logKeys(this.#archive, this.log), terms);
     }
     const commit = await this.#sign(manifest, before);
     await putManifest(this.#store, this.log, commit, this.#keys, retention, this.#options.signal);
@@ -222,14 +246,42 @@ export class LogWriter {
     return new History(this.#store, this.log, head, this.#keys);
   }
 
-  // Sealing times never decrease along a log, whatever the clock does: they are what a search by time halves on.
-  #now(): Timestamp {
-    const now = timestamp(this.#options.now());
+  // Sealing times never decrease along a log, and nothing arrives after it was sealed, whatever the clock does: a search by
+  // time halves on them.
+  #now(appends: readonly NewAppend[]): Timestamp {
+    let latest = timestamp(this.#options.now());
     const last = this.#head?.manifest.sealed;
-    return last !== undefined && last > now ? last : now;
+    if (last !== undefined && last > latest) latest = last;
+    for (const { time } of appends) if (time > latest) latest = time;
+    return latest;
   }
 
   #retentionNow(): Retention {
     return { mode: this.#retention.mode, until: retainUntil(timestamp(this.#options.now()), this.#retention.period) };
+  }
+}
+
+function requireInForce(log: LogIdentity, key: VerifierKey, inForce: readonly VerifierKey[]): void {
+  if (inForce.some(({ vkey }) => vkey === key.vkey)) return;
+  // With any other key the writer would make a manifest that no reader accepts, beside the real one.
+  throw new SteleError(
+    "log.key",
+    `log ${log.name}: the signing key ${key.vkey} is not in force; expected ${inForce.map(({ vkey }) => vkey).join(" or ") || "a key of the archive"}. ` +
+      `Give the archive's own key with --key-file.`,
+  );
+}
+
+/** A log without manifests but with what only manifests lead to has lost them: going on at 0 would be a second history. */
+async function requireNothingAfterNothing(store: Store, log: LogIdentity, signal?: AbortSignal): Promise<void> {
+  for (const prefix of [TILES_PREFIX, SEGMENTS_PREFIX]) {
+    for await (const { key } of store.versions(logKey(log.name, prefix), { signal })) {
+      const relative = key.slice(log.name.length + 1);
+      if (prefix === SEGMENTS_PREFIX && (parseSegmentKey(relative)?.first ?? 0) === 0) continue;
+      throw new SteleError(
+        "log.unsound",
+        `log ${log.name} has no manifest, but ${key}: its manifests are gone. Nothing is appended, since that would begin a second history. ` +
+          `Run "stele verify"; to go on all the same, use another log`,
+      );
+    }
   }
 }

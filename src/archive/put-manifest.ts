@@ -7,7 +7,7 @@ import type { Retention } from "../core/retention.ts";
 import type { Store } from "../store/port.ts";
 import type { LogIdentity } from "./archive.ts";
 import { readManifest } from "./candidates.ts";
-import { lockedPut } from "./locked-put.ts";
+import { ensureLock, lockedPut } from "./locked-put.ts";
 
 const MAX_ATTEMPTS = 100;
 
@@ -41,7 +41,11 @@ export async function putManifest(
     // One version a key, and the store itself refuses a second: nothing to list.
     if (result.outcome === "created" && store.capabilities.conditionalPut && !store.capabilities.versions) return;
     const { chosen } = await readManifest(store, log, index, keys, signal);
-    if (chosen !== null && equalBytes(chosen.bytes, bytes)) return;
+    if (chosen !== null && equalBytes(chosen.commit.leaf, commit.leaf)) {
+      // Put at an earlier try: its lock was not read back yet.
+      if (result.outcome === "exists") await ensureLock(store, chosen.version.key, chosen.version.versionId, retention, signal);
+      return;
+    }
     if (chosen !== null) throw fenced(log, chosen.commit);
     // Only junk in the way, without the log's signature: go around it.
   }

@@ -7,7 +7,7 @@ import { TILE_BYTES, TILE_WIDTH, type TileId, tileRoot } from "../core/tile.ts";
 import type { Store } from "../store/port.ts";
 import type { LogIdentity } from "./archive.ts";
 import type { History } from "./history.ts";
-import { lockedPut } from "./locked-put.ts";
+import { ensureLock, lockedPut } from "./locked-put.ts";
 
 /**
  * Writes the hash tiles that a log's manifests fill. Hashes that this process has not seen come from the manifests before.
@@ -43,8 +43,13 @@ export class TileWriter {
       const key = logKey(this.#log.name, tileKey(id));
       const there = await this.#store.head(key, { signal });
       const bytes = await this.#assemble(id, history);
-      if (there?.size === TILE_BYTES && equalBytes((await this.#store.get(key, { maxBytes: TILE_BYTES, signal })).body, bytes))
-        continue;
+      if (there?.size === TILE_BYTES) {
+        const { body, versionId } = await this.#store.get(key, { maxBytes: TILE_BYTES, signal });
+        if (equalBytes(body, bytes)) {
+          await ensureLock(this.#store, key, versionId, retention, signal);
+          continue;
+        }
+      }
       await lockedPut(this.#store, key, bytes, retention, { contentType: "application/octet-stream", signal });
     }
   }

@@ -1,12 +1,13 @@
 import { logKey, manifestKeyPrefix, MANIFESTS_PREFIX, parseManifestKey } from "../core/layout.ts";
+import { SteleError } from "../core/error.ts";
 import type { ObjectVersion, Store } from "../store/port.ts";
 import type { LogIdentity } from "./archive.ts";
-import { type LoadedVersion, loadCandidates } from "./candidates.ts";
+import { type Claim, readClaims } from "./candidates.ts";
 import { orderedMap } from "./ordered-map.ts";
 
 /** All that lies in the place of one manifest, read; or an object among the manifests that is none. */
 export type WalkStep =
-  | { readonly kind: "manifest"; readonly index: number; readonly loaded: readonly LoadedVersion[] }
+  | { readonly kind: "manifest"; readonly index: number; readonly claims: readonly Claim[] }
   | { readonly kind: "stray"; readonly version: ObjectVersion };
 
 const READS_AHEAD = 16;
@@ -23,7 +24,7 @@ export async function* walkManifests(
 ): AsyncGenerator<WalkStep, void, undefined> {
   yield* orderedMap(groups(store, log, from, signal), READS_AHEAD, async (group): Promise<WalkStep> => {
     if (group.index === null) return { kind: "stray", version: group.version };
-    return { kind: "manifest", index: group.index, loaded: await loadCandidates(store, log, group.versions, signal) };
+    return { kind: "manifest", index: group.index, claims: await readClaims(store, log, group.versions, signal) };
   });
 }
 
@@ -46,6 +47,12 @@ async function* groups(
       continue;
     }
     // Keys of one index stand together: they differ only after its digits.
+    if (open !== null && open.index > parsed.index) {
+      throw new SteleError(
+        "store.unreachable",
+        `${store.url}: its listing is out of order at ${version.key}; nothing can be told from it`,
+      );
+    }
     if (open !== null && open.index !== parsed.index) {
       yield open;
       open = null;

@@ -29,6 +29,8 @@ export const ADVICE: Readonly<Record<FindingCode, string>> = {
   "object.delete-marker": "The object is still there below its delete marker, and was read. Find out who deleted it.",
   "object.stray": "It is no part of the log. Find out who put it there.",
   "object.duplicate": "Harmless: the same bytes twice, as a retry leaves them.",
+  "rotation.unmarked":
+    "Whoever reads a part of the log may believe a key that was retired. Verify whole logs, and pin only keys in force.",
   "object.copied": "Sound: this is a copy of the archive, where versions have other ids.",
   "object.expired": "Its lock has ended as it was meant to: it can be deleted now.",
   "lock.absent": "Whoever has the right to delete can remove it. Extend its lock, and run stele doctor on this store.",

@@ -12,8 +12,9 @@ export const LOG_DESCRIPTION_KEY = "log.json";
 export const SEGMENTS_PREFIX = "segments/";
 export const MANIFESTS_PREFIX = "manifests/";
 export const TILES_PREFIX = "tiles/";
+export const ROTATIONS_PREFIX = "keys/";
 
-const RESERVED = new Set(["segments", "manifests", "tiles", LOG_DESCRIPTION_KEY, ARCHIVE_DESCRIPTION_KEY]);
+const RESERVED = new Set(["segments", "manifests", "tiles", "keys", LOG_DESCRIPTION_KEY, ARCHIVE_DESCRIPTION_KEY]);
 const MAX_LOG_NAME = 200;
 
 /**
@@ -68,7 +69,7 @@ export function logKey(log: string, relative: string): string {
 
 /** The log and the key within it of an object in the store; null where it belongs to no log. */
 export function splitLogKey(key: string): { log: string; relative: string } | null {
-  const match = /^(.+?)\/((?:segments|manifests|tiles)\/.*|log\.json)$/s.exec(key);
+  const match = /^(.+?)\/((?:segments|manifests|tiles|keys)\/.*|log\.json)$/s.exec(key);
   if (match?.[1] === undefined || match[2] === undefined) return null;
   try {
     return { log: parseLogName(match[1]), relative: match[2] };
@@ -114,6 +115,11 @@ export function parseManifestKey(key: string): { index: number; attempt: number 
 /** `tiles/0/x001/x234/067`. */
 export function tileKey(id: TileId): string {
   return `${TILES_PREFIX}${tilePath(id)}`;
+}
+
+/** `keys/0000000000000042.json`: says that manifest 42 rotates keys. */
+export function rotationKey(index: number): string {
+  return `${ROTATIONS_PREFIX}${digits(index)}.json`;
 }
 
 function digits(n: number): string {

@@ -1,13 +1,12 @@
 import { z } from "zod";
 import { fromBase64, fromUtf8, toBase64, utf8 } from "./bytes.ts";
 import { counter, parseCanonical, text } from "./canonical-json.ts";
-import type { SignedCheckpoint } from "./checkpoint.ts";
+import { encodeCheckpoint, openCheckpoint, type SignedCheckpoint } from "./checkpoint.ts";
 import { SteleError } from "./error.ts";
 import { HASH_SIZE, leafHash } from "./hash.ts";
 import { verifyInclusion } from "./inclusion.ts";
 import type { VerifierKey } from "./key.ts";
 import { type Manifest, manifestLeaf, parseManifest } from "./manifest.ts";
-import { verifyNote } from "./note.ts";
 import { formatTlogProof, parseTlogProof, type TlogProof } from "./tlog-proof.ts";
 
 /**
@@ -96,8 +95,13 @@ export function parseSteleProof(bytes: Uint8Array): SteleProof {
  * @throws SteleError `proof.*` where a link does not hold, `format.*` where the manifest is malformed
  */
 export function verifySteleProof(proof: SteleProof, keys: readonly VerifierKey[]): ProvenEntry {
-  const { checkpoint, index: manifestIndex, path } = proof.tlogProof;
-  const signedBy = verifyNote(checkpoint.note, keys);
+  const { index: manifestIndex, path } = proof.tlogProof;
+  // From the signed text alone, whatever stands beside it in an object that a caller made.
+  const { checkpoint, signedBy } = openCheckpoint(
+    encodeCheckpoint(proof.tlogProof.checkpoint),
+    proof.tlogProof.checkpoint.origin,
+    keys,
+  );
   const manifest = parseManifest(proof.manifestLine);
   if (manifest.origin !== checkpoint.origin || manifest.index !== manifestIndex) {
     throw new SteleError(

@@ -46,7 +46,7 @@ export async function findProgress(
     const from = Math.max(0, end - WINDOW);
     for await (const step of walkManifests(store, log, from, signal)) {
       if (step.kind !== "manifest" || step.index >= end) break;
-      const { chosen } = chooseManifest(step.loaded, log, step.index, keys);
+      const { chosen } = await chooseManifest(step.claims, log, step.index, keys);
       for (const { source, id } of chosen?.commit.manifest.appends ?? []) {
         const progress = parseProgress(id);
         // Within a window later manifests overwrite earlier ones.
@@ -58,23 +58,51 @@ export async function findProgress(
   return found;
 }
 
-/** A source's beginning, found to be what was archived. */
-export interface CheckedPrefix {
-  /** Over its whole lines, to be continued. */
+/** Where to go on in a source whose beginning is archived. */
+export interface Continuation {
+  /** `torn-line`: its last line was archived before it was finished, and is archived again, whole. */
+  readonly kind: "complete" | "resumed" | "torn-line";
+  /** Over the whole lines that are archived, to be continued. */
   readonly hash: Sha256;
-  /** Bytes in its whole lines. */
+  /** Bytes in them. */
   readonly offset: number;
   readonly lines: number;
-  /** What comes after its whole lines: what had no line feed yet when it was archived, and what was read beyond that. */
+  /** What follows them, as far as it was read. */
   readonly rest: Uint8Array;
-  readonly torn: boolean;
 }
 
 /**
- * Reads a source's beginning again and compares it with what was archived.
+ * Reads a source's beginning again, compares it with what was archived, and finds where to go on.
  * @returns null when the content is another: the source was replaced or cut
  */
-export async function checkPrefix(
+export async function continueAfter(
+  progress: Progress,
+  chunks: AsyncGenerator<Uint8Array, void, undefined>,
+): Promise<Continuation | null> {
+  const prefix = await checkPrefix(progress, chunks);
+  if (prefix === null) return null;
+  const { hash, lines, torn } = prefix;
+  const offset = progress.end - torn.length;
+  const beyond = prefix.beyond.length > 0 ? prefix.beyond : (await chunks.next()).value?.slice();
+  if (beyond === undefined) return { kind: "complete", hash, offset, lines, rest: new Uint8Array(0) };
+  if (torn.length > 0 && beyond[0] !== LF) return { kind: "torn-line", hash, offset, lines, rest: concatBytes(torn, beyond) };
+  if (torn.length === 0) return { kind: "resumed", hash, offset, lines, rest: beyond };
+  // The last line is archived; all that is new of it is its line feed.
+  hash.update(torn).update(Uint8Array.of(LF));
+  return { kind: "resumed", hash, offset: progress.end + 1, lines: lines + 1, rest: beyond.subarray(1) };
+}
+
+interface CheckedPrefix {
+  /** Over its whole lines. */
+  readonly hash: Sha256;
+  readonly lines: number;
+  /** What had no line feed yet when it was archived. */
+  readonly torn: Uint8Array;
+  /** What was read behind it. */
+  readonly beyond: Uint8Array;
+}
+
+async function checkPrefix(
   progress: Progress,
   chunks: AsyncGenerator<Uint8Array, void, undefined>,
 ): Promise<CheckedPrefix | null> {
@@ -99,8 +127,7 @@ export async function checkPrefix(
     left -= part.length;
     beyond = next.value.slice(part.length);
   }
-  if (toBase64(whole.digest()) !== progress.sha256) return null;
-  return { hash: inLines, offset: progress.end - torn.length, lines, rest: concatBytes(torn, beyond), torn: torn.length > 0 };
+  return toBase64(whole.digest()) === progress.sha256 ? { hash: inLines, lines, torn, beyond } : null;
 }
 
 function countLines(bytes: Uint8Array): number {

@@ -1,9 +1,10 @@
 import { Sha256 } from "#sha256";
-import { concatBytes, toBase64 } from "../../core/bytes.ts";
+import { toBase64 } from "../../core/bytes.ts";
 import { SteleError } from "../../core/error.ts";
 import { timestamp } from "../../core/time.ts";
 import type { NewAppend } from "../provenance.ts";
-import { checkPrefix, formatProgress, type Progress } from "./resume.ts";
+import { MAX_RAW_BYTES } from "../segment/open.ts";
+import { continueAfter, formatProgress, type Progress } from "./resume.ts";
 import type { Source } from "./source.ts";
 
 /** When a segment is full. */
@@ -84,7 +85,7 @@ export class Segmenter {
 
   constructor(options: SegmenterOptions) {
     const { bytes, entryBytes, entries } = options.limits;
-    if (entryBytes >= bytes || entries < 1) {
+    if (entryBytes >= bytes || entries < 1 || bytes > MAX_RAW_BYTES) {
       throw new SteleError(
         "input.invalid",
         `limits: expected a segment of more than the longest entry's ${entryBytes} bytes, got ${bytes} bytes and ${entries} entries`,
@@ -145,26 +146,20 @@ export class Segmenter {
   async #start(source: Source): Promise<{ run: Run; rest: Uint8Array }> {
     const { progress, report, stop, now } = this.#options;
     const known = source.rereadable ? progress.get(source.name) : undefined;
-    const base = { source, first: this.#count, since: now(), pulled: null };
+    const base = { source, first: this.#count, since: now(), pulled: null, unhashed: this.#filled };
     if (known !== undefined) {
       const chunks = source.open(stop);
-      const checked = await checkPrefix(known, chunks);
-      if (checked !== null) {
-        const { hash, offset, lines, torn } = checked;
-        const more = checked.rest.length > known.end - offset ? null : (await chunks.next()).value?.slice();
-        if (more === undefined) {
-          report({ source, kind: "complete", end: known.end });
-          return { run: { ...base, chunks, hash, offset, unhashed: this.#filled, line: lines + 1 }, rest: new Uint8Array(0) };
-        }
-        // A line that was archived before it was finished is archived again, whole.
-        report({ source, kind: torn ? "torn-line" : "resumed", end: known.end });
-        const rest = more === null ? checked.rest : concatBytes(checked.rest, more);
-        return { run: { ...base, chunks, hash, offset, unhashed: this.#filled, line: lines + 1 }, rest };
+      const goingOn = await continueAfter(known, chunks);
+      if (goingOn !== null) {
+        const { kind, hash, offset, lines, rest } = goingOn;
+        report({ source, kind, end: known.end });
+        return { run: { ...base, chunks, hash, offset, line: lines + 1 }, rest };
       }
-      report({ source, kind: "replaced", end: known.end });
       await chunks.return();
+      // A reading that was stopped says nothing about the content.
+      if (stop?.aborted !== true) report({ source, kind: "replaced", end: known.end });
     }
-    const run = { ...base, chunks: source.open(stop), hash: new Sha256(), offset: 0, unhashed: this.#filled, line: 1 };
+    const run = { ...base, chunks: source.open(stop), hash: new Sha256(), offset: 0, line: 1 };
     return { run, rest: new Uint8Array(0) };
   }
 

@@ -46,6 +46,9 @@ export function checkContinuity(
   if (before !== null && manifest.sealed < before.manifest.sealed)
     broken("sealing time", `${before.manifest.sealed} or later`, manifest.sealed);
   if (before?.manifest.closed === true) broken("the log was closed", "nothing", `manifest ${index}`);
+  for (const { time } of manifest.appends) {
+    if (time > manifest.sealed) broken("an arrival later than the sealing", `${manifest.sealed} or earlier`, time);
+  }
   if (manifest.segment === null) {
     const chain = before?.manifest.entries.chain ?? toBase64(chainStart(log.origin));
     if (manifest.entries.chain !== chain) broken("chain", chain, manifest.entries.chain);

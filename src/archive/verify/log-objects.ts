@@ -2,13 +2,22 @@ import { sha256 } from "#sha256";
 import { equalBytes, fromBase64, toBase64 } from "../../core/bytes.ts";
 import type { Commit } from "../../core/commit.ts";
 import { isSteleError, type SteleError } from "../../core/error.ts";
-import { logKey, parseSegmentKey, SEGMENTS_PREFIX, tileKey, TILES_PREFIX } from "../../core/layout.ts";
+import {
+  logKey,
+  parseSegmentKey,
+  rotationKey,
+  ROTATIONS_PREFIX,
+  SEGMENTS_PREFIX,
+  tileKey,
+  TILES_PREFIX,
+} from "../../core/layout.ts";
 import type { Retention } from "../../core/retention.ts";
 import { type FullTile, TILE_BYTES } from "../../core/tile.ts";
 import { timestamp } from "../../core/time.ts";
 import type { ObjectVersion, Store } from "../../store/port.ts";
 import type { LogIdentity } from "../archive.ts";
 import { type Finding, finding } from "../finding.ts";
+import { rotationMark } from "../rotations.ts";
 import type { OpenedSegment } from "../segment/open.ts";
 import { checkLock } from "./lock-check.ts";
 import { ObjectScan } from "./object-scan.ts";
@@ -28,6 +37,7 @@ export class LogObjects {
   readonly #options: LogObjectsOptions;
   readonly #segments: ObjectScan;
   readonly #tiles: ObjectScan;
+  readonly #rotations: ObjectScan;
   readonly #pendingTiles: { readonly relative: string; readonly index: number; readonly retention: Retention }[] = [];
 
   constructor(store: Store, log: LogIdentity, options: LogObjectsOptions) {
@@ -36,6 +46,7 @@ export class LogObjects {
     this.#options = options;
     this.#segments = new ObjectScan(store, log, SEGMENTS_PREFIX, options.signal);
     this.#tiles = new ObjectScan(store, log, TILES_PREFIX, options.signal);
+    this.#rotations = new ObjectScan(store, log, ROTATIONS_PREFIX, options.signal);
   }
 
   /**
@@ -51,6 +62,7 @@ export class LogObjects {
     const { index, retention } = commit.manifest;
     await this.#claimSegment(commit, inRange, segment);
     for (const tile of tiles) await this.#claimTile(tile, index, retention, inRange);
+    if (commit.manifest.keys !== undefined) await this.#claimRotation(index, retention);
   }
 
   /** The locks on a manifest and its segment. May run ahead of {@link claim}, for many manifests at a time. */
@@ -62,10 +74,10 @@ export class LogObjects {
   }
 
   /** Names what lies in the log's folders and belongs to no manifest. @param head tiles that it filled may not be written yet */
-  async finish(head: Commit | null): Promise<void> {
+  async finish(head: Commit | null, known: { readonly segments: boolean; readonly tiles: boolean }): Promise<void> {
     const { found } = this.#options;
     this.#reportPendingTiles(head);
-    for await (const { key, versionId, kind } of this.#segments.unclaimed()) {
+    for await (const { key, versionId, kind } of known.segments ? this.#segments.unclaimed() : []) {
       const parsed = parseSegmentKey(key.slice(this.#log.name.length + 1));
       const message =
         kind === "delete-marker"
@@ -80,6 +92,12 @@ export class LogObjects {
         }),
       );
     }
+    for await (const { key, versionId } of this.#rotations.unclaimed()) {
+      const message =
+        "it marks a key rotation that is none: left behind by an interrupted writer, or forged. It only costs readers time";
+      found(finding("object.stray", this.#log.name, message, { object: key, versionId, severity: "info" }));
+    }
+    if (!known.tiles) return;
     for await (const { key, versionId, kind } of this.#tiles.unclaimed()) {
       const code = kind === "delete-marker" ? "object.delete-marker" : "object.stray";
       found(
@@ -92,7 +110,7 @@ export class LogObjects {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#segments.close(), this.#tiles.close()]);
+    await Promise.all([this.#segments.close(), this.#tiles.close(), this.#rotations.close()]);
   }
 
   async #claimSegment(commit: Commit, inRange: boolean, read: OpenedSegment | SteleError | null): Promise<void> {
@@ -107,9 +125,12 @@ export class LogObjects {
       versionId: segment.versionId,
       size: segment.bytes,
       sha256: fromBase64(segment.sha256, "segment.sha256"),
-    };
+      unreadable: "segment.unreadable",
+    } as const;
     const { present, findings } = await examinePlace(this.#store, named, versions, signal);
-    findings.forEach(found);
+    // Once is enough where the segment itself can't be read either.
+    const unread = read !== null && isSteleError(read, "store.denied", "store.unreachable", "store.unsupported");
+    for (const one of findings) if (!unread || one.code !== "segment.unreadable") found(one);
     if (!inRange) return;
     const where = { object: key, versionId: segment.versionId, index };
     if (present === null || (read !== null && isSteleError(read, "store.not-found"))) {
@@ -138,17 +159,33 @@ export class LogObjects {
       );
     }
     if (read !== null && isSteleError(read)) {
-      const unreadable = isSteleError(read, "store.denied", "store.unreachable", "store.unsupported");
       const altered = `the segment of manifest ${index}, with ${describeEntries(commit)}, is not what was archived: ${read.message}`;
-      found(
-        finding(
-          unreadable ? "segment.unreadable" : "segment.altered",
-          this.#log.name,
-          unreadable ? read.message : altered,
-          where,
-        ),
-      );
+      found(finding(unread ? "segment.unreadable" : "segment.altered", this.#log.name, unread ? read.message : altered, where));
     }
+  }
+
+  /** A rotation without its mark is not followed by those who read a part of the log. */
+  async #claimRotation(index: number, retention: Retention): Promise<void> {
+    const { found, signal } = this.#options;
+    const key = logKey(this.#log.name, rotationKey(index));
+    const mark = rotationMark(this.#log, index);
+    const versions = await this.#rotations.claim(rotationKey(index));
+    const named = {
+      log: this.#log.name,
+      index,
+      versionId: null,
+      size: mark.length,
+      sha256: sha256(mark),
+      unreadable: "log.unreadable",
+    } as const;
+    const { present, findings } = await examinePlace(this.#store, named, versions, signal);
+    findings.forEach(found);
+    if (present === null) {
+      const message = `manifest ${index} rotates keys, and nothing in ${ROTATIONS_PREFIX} says so: who reads a part of the log may believe a retired key`;
+      found(finding("rotation.unmarked", this.#log.name, message, { object: key, index }));
+      return;
+    }
+    (await this.#checkLock(key, present.versionId, index, retention)).forEach(found);
   }
 
   async #claimTile(tile: FullTile, index: number, retention: Retention, inRange: boolean): Promise<void> {
@@ -157,7 +194,14 @@ export class LogObjects {
     const { found, signal, level } = this.#options;
     const versions = await this.#tiles.claim(relative);
     if (tile.bytes === null) return;
-    const named = { log: this.#log.name, index, versionId: null, size: TILE_BYTES, sha256: sha256(tile.bytes) };
+    const named = {
+      log: this.#log.name,
+      index,
+      versionId: null,
+      size: TILE_BYTES,
+      sha256: sha256(tile.bytes),
+      unreadable: "tile.unreadable",
+    } as const;
     const { present, findings } = await examinePlace(this.#store, named, versions, signal);
     findings.forEach(found);
     if (!inRange) return;

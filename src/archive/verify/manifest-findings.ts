@@ -32,7 +32,8 @@ function otherFinding(log: LogIdentity, index: number, { version, refused }: Oth
       where,
     );
   }
-  if (chosenKey === null) return finding(codeOf(refused.code), log.name, refused.message, where);
+  if (chosenKey === null || codeOf(refused.code) === "manifest.unreadable")
+    return finding(codeOf(refused.code), log.name, refused.message, where);
   if (version.key === chosenKey) {
     return finding(
       "object.shadowed",
@@ -54,8 +55,6 @@ function codeOf(code: ErrorCode): FindingCode {
   switch (code) {
     case "proof.signature":
       return "checkpoint.bad-signature";
-    case "proof.consistency":
-      return "checkpoint.inconsistent";
     case "store.denied":
     case "store.unreachable":
     case "store.unsupported":

@@ -1,8 +1,8 @@
 import { sha256 } from "#sha256";
 import { equalBytes } from "../../core/bytes.ts";
-import { isSteleError } from "../../core/error.ts";
+import { isSteleError, type SteleError } from "../../core/error.ts";
 import type { ObjectVersion, Store } from "../../store/port.ts";
-import { type Finding, finding } from "../finding.ts";
+import { type Finding, type FindingCode, finding } from "../finding.ts";
 
 /** An object of a log, as whoever names it knows it. */
 export interface NamedObject {
@@ -15,6 +15,8 @@ export interface NamedObject {
   readonly versionId: string | null;
   readonly size: number;
   readonly sha256: Uint8Array;
+  /** What it is called when a version of it can't be read. */
+  readonly unreadable: FindingCode;
 }
 
 /**
@@ -48,7 +50,13 @@ export async function examinePlace(
           where,
         ),
       );
-    } else if (await hasSameBytes(store, named, version, signal)) {
+      continue;
+    }
+    const same = await hasSameBytes(store, named, version, signal);
+    if (isSteleError(same)) {
+      const message = `another version of it can't be read: ${same.message}`;
+      findings.push(finding(named.unreadable, named.log, message, where));
+    } else if (same) {
       findings.push(
         finding(
           "object.duplicate",
@@ -91,18 +99,23 @@ async function findNamed(
   const exact = byId ? oldestFirst.find(({ versionId }) => versionId === named.versionId) : undefined;
   if (exact !== undefined) return exact;
   if (!byId && oldestFirst.length === 1) return oldestFirst[0] ?? null;
-  for (const version of oldestFirst) if (await hasSameBytes(store, named, version, signal)) return version;
+  for (const version of oldestFirst) if ((await hasSameBytes(store, named, version, signal)) === true) return version;
   return byId ? null : (oldestFirst[0] ?? null);
 }
 
-async function hasSameBytes(store: Store, named: NamedObject, version: ObjectVersion, signal?: AbortSignal): Promise<boolean> {
+/** Whether a version has the named bytes, or why that can't be told. */
+async function hasSameBytes(
+  store: Store,
+  named: NamedObject,
+  version: ObjectVersion,
+  signal?: AbortSignal,
+): Promise<boolean | SteleError> {
   if (version.size !== named.size) return false;
   try {
     const { body } = await store.get(version.key, { versionId: version.versionId, maxBytes: named.size, signal });
     return equalBytes(sha256(body), named.sha256);
   } catch (error) {
-    // Not known to be the same: reported as different.
-    if (isSteleError(error) && signal?.aborted !== true) return false;
-    throw error;
+    if (!isSteleError(error) || signal?.aborted === true) throw error;
+    return error.code === "store.too-large" || error.code === "store.not-found" ? false : error;
   }
 }

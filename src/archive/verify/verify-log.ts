@@ -1,4 +1,4 @@
-import { equalBytes, fromBase64, toBase64 } from "../../core/bytes.ts";
+import { equalBytes, fromBase64, fromUtf8, toBase64 } from "../../core/bytes.ts";
 import { chainStart, extendChain } from "../../core/chain.ts";
 import { encodeCheckpoint, type SignedCheckpoint } from "../../core/checkpoint.ts";
 import type { Commit } from "../../core/commit.ts";
@@ -9,7 +9,7 @@ import { type FullTile, TileEdge } from "../../core/tile.ts";
 import type { Store } from "../../store/port.ts";
 import type { LogIdentity } from "../archive.ts";
 import { type ChosenManifest, chooseManifest } from "../candidates.ts";
-import { type Finding, finding } from "../finding.ts";
+import { type Finding, type FindingCode, finding } from "../finding.ts";
 import { KeyRing } from "../key-ring.ts";
 import { loadSegment } from "../load-segment.ts";
 import { orderedMap } from "../ordered-map.ts";
@@ -72,13 +72,15 @@ export class LogVerification {
   readonly #ring: KeyRing;
   readonly #everInForce: VerifierKey[];
   readonly #totals: LogTotals = { manifests: 0, entries: 0, bytes: 0 };
-  readonly #edge = new TileEdge();
+  #edge: TileEdge | null = new TileEdge();
   /** Indexes behind the last accepted manifest where something lies that is not the manifest. */
   readonly #occupied = new Set<number>();
   #last: Commit | null = null;
   /** Whether something behind the last accepted manifest could not be read: then a shorter log is not a shortened one. */
   #endUnknown = false;
+  #anyUnreadable = false;
   #expectedIndex = 0;
+  readonly #rootsAt = new Map<number, Uint8Array>();
 
   constructor(store: Store, log: LogIdentity, keys: readonly VerifierKey[], options: VerifyLogOptions) {
     this.#store = store;
@@ -103,7 +105,8 @@ export class LogVerification {
         await objects?.claim(item.commit, item.tiles, item.inRange, segment);
         this.#account(item, segment);
       }
-      await objects?.finish(this.#last);
+      // What a manifest names that could not be read is no stray.
+      await objects?.finish(this.#last, { segments: !this.#anyUnreadable, tiles: this.#edge !== null && !this.#anyUnreadable });
     } catch (error) {
       if (!isSteleError(error) || signal?.aborted === true) throw error;
       this.#options.found(finding("log.unreadable", this.#log.name, `the log can't be read to its end: ${error.message}`));
@@ -126,16 +129,17 @@ export class LogVerification {
         continue;
       }
       try {
-        const candidates = chooseManifest(step.loaded, this.#log, step.index, this.#ring.inForce);
+        const candidates = await chooseManifest(step.claims, this.#log, step.index, this.#ring.inForce, { others: true });
         manifestFindings(this.#log, candidates).forEach(this.#options.found);
-        if (candidates.chosen === null) this.#occupied.add(step.index);
-        else yield this.#accept(candidates.chosen);
+        if (candidates.chosen === null && candidates.others.length > 0) this.#occupied.add(step.index);
+        if (candidates.chosen !== null) yield this.#accept(candidates.chosen);
       } catch (error) {
         if (!isSteleError(error)) throw error;
-        const object = step.loaded[0]?.version.key ?? null;
+        const object = step.claims[0]?.version.key ?? null;
         this.#options.found(finding("manifest.unreadable", this.#log.name, error.message, { object, index: step.index }));
         this.#occupied.add(step.index);
         this.#endUnknown = true;
+        this.#anyUnreadable = true;
       }
     }
   }
@@ -146,7 +150,7 @@ export class LogVerification {
     this.#nameMissing(index);
     const before = this.#last?.manifest.index === index - 1 ? this.#last : null;
     checkContinuity(this.#log, commit, before, this.#last, version.key).forEach(this.#options.found);
-    this.#checkAgainstRemembered(commit);
+    this.#noteRoots(commit);
     const chainBefore =
       index === 0
         ? chainStart(this.#log.origin)
@@ -158,7 +162,7 @@ export class LogVerification {
     this.#ring.follow(commit);
     this.#everInForce.push(...this.#ring.inForce.filter(({ vkey }) => !this.#everInForce.some((key) => key.vkey === vkey)));
     const inRange = entries.count === 0 || spansWithin(commit.manifest, this.#options).length > 0;
-    return { commit, chosen, chainBefore, tiles: this.#edge.append(commit.leaf), inRange };
+    return { commit, chosen, chainBefore, tiles: this.#edge?.append(commit.leaf) ?? [], inRange };
   }
 
   /** Manifests before `index` that no object stands for are named, one by one. */
@@ -168,12 +172,17 @@ export class LogVerification {
       const message = end - first === 1 ? `manifest ${first} is missing` : `manifests ${first} to ${end - 1} are missing`;
       this.#options.found(finding("manifest.missing", this.#log.name, message, { index: first }));
     };
-    if (index - from > NAMED_GAP) report(from, index);
-    for (let missing = from; missing < index; missing++) {
-      if (index - from <= NAMED_GAP && !this.#occupied.has(missing)) report(missing, missing + 1);
-      this.#edge.append(null);
-      this.#occupied.delete(missing);
+    if (index - from > NAMED_GAP) {
+      report(from, index);
+      // The tiles from here on can't be told any more, and the gap may be as long as whoever has the key wants it.
+      this.#edge = null;
+    } else {
+      for (let missing = from; missing < index; missing++) {
+        if (!this.#occupied.has(missing)) report(missing, missing + 1);
+        this.#edge?.append(null);
+      }
     }
+    this.#occupied.clear();
     this.#expectedIndex = index + 1;
   }
 
@@ -213,50 +222,41 @@ export class LogVerification {
     this.#options.onProgress?.(this.#totals);
   }
 
-  /** Each checkpoint seen before must be the log's own at that size. */
-  #checkAgainstRemembered(commit: Commit): void {
-    for (const remembered of this.#options.checkpoints) {
-      const here =
-        remembered.size === commit.after.size ? commit.after : remembered.size === commit.before.size ? commit.before : null;
-      if (here === null || equalBytes(here.root(), remembered.root)) continue;
-      this.#options.found(
-        finding(
-          "checkpoint.inconsistent",
-          this.#log.name,
-          `the log is not the one that the remembered checkpoint of size ${remembered.size} was made of`,
-          {
-            index: commit.manifest.index,
-            expected: `root ${toBase64(remembered.root)}`,
-            actual: `root ${toBase64(here.root())}`,
-          },
-        ),
-      );
+  /** Keeps the log's roots at the sizes of the checkpoints seen before. Behind a gap the later manifest tells the earlier size. */
+  #noteRoots({ before, after }: Commit): void {
+    for (const { size } of this.#options.checkpoints) {
+      if (size === after.size) this.#rootsAt.set(size, after.root());
+      else if (size === before.size && !this.#rootsAt.has(size)) this.#rootsAt.set(size, before.root());
     }
   }
 
+  /** Each checkpoint seen before must be signed by the log's key, and be the log's own at that size. */
   #checkRemembered(): void {
     const size = this.#last?.after.size ?? 0;
     for (const remembered of this.#options.checkpoints) {
+      const found = (code: FindingCode, message: string, told: Partial<Finding>): void =>
+        this.#options.found(finding(code, this.#log.name, message, told));
+      const what = `the remembered checkpoint of size ${remembered.size}`;
       try {
         verifyNote(remembered.note, this.#everInForce);
       } catch (error) {
         if (!isSteleError(error)) throw error;
-        const message = `the remembered checkpoint of size ${remembered.size} is not signed by a key of this log: ${error.message}`;
-        this.#options.found(
-          finding("checkpoint.bad-signature", this.#log.name, message, {
-            actual: new TextDecoder().decode(encodeCheckpoint(remembered)),
-          }),
-        );
+        const note = fromUtf8(encodeCheckpoint(remembered));
+        found("checkpoint.bad-signature", `${what} is not signed by a key of this log: ${error.message}`, { actual: note });
         continue;
       }
+      const root = this.#rootsAt.get(remembered.size);
+      if (root !== undefined && !equalBytes(root, remembered.root)) {
+        const message = `the log is not the one that ${what} was made of`;
+        found("checkpoint.inconsistent", message, {
+          index: remembered.size - 1,
+          expected: `root ${toBase64(remembered.root)}`,
+          actual: `root ${toBase64(root)}`,
+        });
+      }
       if (remembered.size <= size || this.#endUnknown) continue;
-      const message = `the log was seen with ${remembered.size} manifests before, and now ends after ${size}: its tail was cut off, or can't be read`;
-      this.#options.found(
-        finding("log.truncated", this.#log.name, message, {
-          expected: `${remembered.size} manifests`,
-          actual: `${size} manifests`,
-        }),
-      );
+      const message = `the log was seen with ${remembered.size} manifests before, and now ends after ${size}: its tail was cut off`;
+      found("log.truncated", message, { expected: `${remembered.size} manifests`, actual: `${size} manifests` });
     }
   }
 }

@@ -4,12 +4,12 @@ import { SteleError } from "../../core/error.ts";
 import { parseVerifierKey, type VerifierKey } from "../../core/key.ts";
 import { ARCHIVE_DESCRIPTION_KEY, LOG_DESCRIPTION_KEY, logKey, logOrigin, parseLogName } from "../../core/layout.ts";
 import type { ObjectVersion, Store } from "../../store/port.ts";
-import { listArchive } from "../archive.ts";
+import { listArchive } from "../listing.ts";
 import { type Finding, finding, isUnreadable, type Verdict, verdict } from "../finding.ts";
 import { keysOfLog } from "../key-ring.ts";
 import type { EntryRange } from "../range.ts";
 import { SegmentPool } from "../segment/pool.ts";
-import { checkDescription } from "./descriptions.ts";
+import { checkDescription } from "./check-description.ts";
 import { type LogTotals, LogVerification, type VerifyLevel } from "./verify-log.ts";
 
 /** Where conformance checks put their probes. */
@@ -66,13 +66,17 @@ export async function verifyArchive(store: Store, options: VerifyOptions): Promi
   const logs: LogReport[] = [];
   await using pool = new SegmentPool(options.threads);
   for (const name of names) logs.push(await verifyLog(store, name, origin, keys, options, pool, found));
-  return { verdict: verdict(findings), logs, findings, notObservable: notObservable(store, options) };
+  const foreign = checkpointsOfOthers(options, origin, logs, found);
+  if ((options.from ?? options.to) !== undefined && options.allowEmpty !== true && logs.every(({ entries }) => entries === 0)) {
+    found(finding("log.missing", "", "no entry of the asked range was found sound: an empty range is not a sound one"));
+  }
+  return { verdict: verdict(findings), logs, findings, notObservable: [...notObservable(store, options, logs), ...foreign] };
 }
 
 /** The archive's origin, and whose keys to believe. Pinned keys stand in for a description that is gone or was changed. */
 async function identify(
   store: Store,
-  { pinned, level, now, checkpoints }: VerifyOptions,
+  { pinned, level, now }: VerifyOptions,
   found: (finding: Finding) => void,
 ): Promise<{ origin: string; keys: readonly VerifierKey[] }> {
   const [first] = pinned;
@@ -93,8 +97,7 @@ async function identify(
     };
   }
   if (first === undefined && refused !== null && findings.some(isUnreadable)) throw refused;
-  const remembered = first !== undefined && (checkpoints ?? []).length > 0;
-  if (refused === null && !remembered && (await isEmptyPlace(store))) {
+  if (first === undefined && refused === null && (await isEmptyPlace(store))) {
     throw new SteleError(
       "store.not-found",
       `${store.url}: nothing is there, neither an archive nor any object. An empty place is not a sound archive`,
@@ -139,6 +142,25 @@ async function namesOfLogs(
     found(finding("log.missing", "", "the archive holds no log at all: an empty place is not a sound archive"));
   }
   return names;
+}
+
+/**
+ * Checkpoints of logs that were not verified. One that can be of no log of this archive was made of something else: another
+ * archive was put in its place.
+ */
+function checkpointsOfOthers(
+  { checkpoints, logs: asked }: VerifyOptions,
+  archiveOrigin: string,
+  logs: readonly LogReport[],
+  found: (finding: Finding) => void,
+): string[] {
+  const others = (checkpoints ?? []).filter(({ origin }) => !logs.some((log) => log.origin === origin));
+  for (const { origin } of others) {
+    if (asked !== undefined && origin.startsWith(`${archiveOrigin}/`)) continue;
+    const message = `a checkpoint of ${origin} was seen before, which is no log of this archive, ${archiveOrigin}`;
+    found(finding("log.missing", "", message, { expected: origin, actual: archiveOrigin }));
+  }
+  return others.map(({ origin }) => `the checkpoint of ${origin}: that log was not verified`);
 }
 
 function stray({ key, versionId }: ObjectVersion): Finding {
@@ -199,7 +221,11 @@ async function verifyLog(
   };
 }
 
-function notObservable({ capabilities }: Store, { level, from, to, checkpoints }: VerifyOptions): string[] {
+function notObservable(
+  { capabilities }: Store,
+  { level, from, to, checkpoints, logs: asked }: VerifyOptions,
+  logs: readonly LogReport[],
+): string[] {
   const list: string[] = [];
   if (!capabilities.versions) list.push("older versions and delete markers: this store keeps one version of an object");
   if (capabilities.locks === "none") list.push("locks: this is a plain copy of an archive, and shows none");
@@ -207,9 +233,12 @@ function notObservable({ capabilities }: Store, { level, from, to, checkpoints }
   if (level === "manifests") list.push("locks, other versions and content: not asked at level manifests");
   if (level === "locks") list.push("content: not asked at level locks");
   if (from !== undefined || to !== undefined) list.push("content and locks outside the asked range");
-  if (checkpoints === undefined || checkpoints.length === 0) {
-    list.push("a tail that was cut off: without a checkpoint seen before, a shorter log looks like a younger one");
+  const unguarded = logs.filter(({ origin }) => !(checkpoints ?? []).some((checkpoint) => checkpoint.origin === origin));
+  if (unguarded.length > 0) {
+    const names = unguarded.map(({ log }) => log).join(", ");
+    list.push(`a tail that was cut off: without a checkpoint seen before, a shorter log looks like a younger one (${names})`);
   }
+  if (asked === undefined) list.push("a log of which nothing is left, and no checkpoint was given");
   return list;
 }
 

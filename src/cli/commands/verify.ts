@@ -8,7 +8,7 @@ import { exitOfVerdict } from "../exit.ts";
 import { appended } from "../option-values.ts";
 import { Remarks, writeJson } from "../output.ts";
 import { showProgress } from "../progress.ts";
-import { readRemembered, requireOrigins } from "../remembered.ts";
+import { readRemembered } from "../remembered.ts";
 import { openStoreWith, readSettings } from "../settings.ts";
 import { storeCommand, threadsOption } from "../store-command.ts";
 import { LEVELS, printReport, reportAsJson } from "../verify-report.ts";
@@ -75,10 +75,6 @@ export function verifyCommand(): CommandUnknownOpts {
         },
       }).finally(() => progress.stop());
 
-      requireOrigins(
-        remembered,
-        report.logs.map(({ origin }) => origin),
-      );
       process.exitCode = exitOfVerdict(report.verdict);
       if (flags.json === true) writeJson(reportAsJson(report));
       else

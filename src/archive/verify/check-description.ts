@@ -5,7 +5,7 @@ import { isSteleError, type SteleError } from "../../core/error.ts";
 import type { VerifierKey } from "../../core/key.ts";
 import { retainUntil } from "../../core/retention.ts";
 import type { ObjectVersion, Store } from "../../store/port.ts";
-import { readDescription, type StoredDescription } from "../archive.ts";
+import { readDescription, type StoredDescription } from "../descriptions.ts";
 import { type Finding, type FindingCode, finding } from "../finding.ts";
 import { checkLock } from "./lock-check.ts";
 import { examinePlace } from "./place.ts";
@@ -34,7 +34,7 @@ export async function checkDescription(
   try {
     stored = await readDescription(store, key, kind, keys);
   } catch (error) {
-    if (!isSteleError(error) || error.code === "log.key") throw error;
+    if (!isSteleError(error) || (kind === "archive" && error.code === "log.key")) throw error;
     return { stored: null, refused: error, findings: [finding(codeOf(error.code), log, error.message, { object: key })] };
   }
   if (stored === null) {
@@ -57,7 +57,14 @@ export async function checkDescription(
   if (!locks) return { stored, refused: null, findings };
   const versions: ObjectVersion[] = [];
   for await (const listed of store.versions(key)) if (listed.key === key) versions.push(listed);
-  const named = { log, index: null, versionId: version.versionId, size: bytes.length, sha256: sha256(bytes) };
+  const named = {
+    log,
+    index: null,
+    versionId: version.versionId,
+    size: bytes.length,
+    sha256: sha256(bytes),
+    unreadable: "description.unreadable",
+  } as const;
   findings.push(...(await examinePlace(store, named, versions)).findings);
   if (store.capabilities.locks !== "none") {
     const promised = {
