@@ -132,7 +132,7 @@ describe("a store that loses locks for good", () => {
     await expect(commit(losingLocks(bucket.open()), LOG)).rejects.toMatchObject({
       code: "store.lock-lost",
       message: expect.stringMatching(
-        /put under COMPLIANCE until .*, but the store shows no lock.*nothing was committed.*stele doctor/,
+        /put under COMPLIANCE until .*, but the store shows no lock.*nothing more is written.*stele doctor/,
       ),
     });
     expect((await keys()).filter((key) => key.includes("/manifests/"))).toEqual([]);
