@@ -90,6 +90,8 @@ export async function archiveSources(
     segments += 1;
     rawBytes += sealed.rawBytes;
     storedBytes += sealed.stored.length;
+    // Freed now: megabytes that wait for a garbage collection would pile up.
+    sealed.stored.buffer.transfer(0);
     options.onCommit?.(commit);
   }
   return { entries, segments, rawBytes, storedBytes, head: writer.head };

@@ -10,7 +10,7 @@ import { verifyArchive } from "../../src/archive/verify/verify.ts";
 import { isSteleError } from "../../src/core/error.ts";
 import { type Fault, faultAt, type FaultPlan, withFaults } from "../../src/store/fault.ts";
 import { MemoryStore } from "../../src/store/memory/memory.ts";
-import { commitLines, LOG, newArchive, NOW, openWriter, OWNER } from "./fixture.ts";
+import { commitLines, listAll, LOG, newArchive, NOW, openWriter, OWNER } from "./fixture.ts";
 import { archiveAll, archiveFile, content, stoppedAfterOneChunk, wrongWith } from "./runs.ts";
 
 const now = (): number => NOW;
@@ -105,11 +105,13 @@ describe.each([true, false])(
           isOver = store.log.length <= at;
           await archiveFile(archive, path, { now: () => NOW + wait, writerId: "another" });
           expect(await content(archive), `after a fault at call ${at}`).toBe(LINES.join(""));
+          // A second version of a segment could not be deleted for as long as it is locked.
+          const segments = await listAll(archive.store, `${LOG}/segments/`);
+          expect(new Set(segments.map(({ key }) => key)).size, `after a fault at call ${at}`).toBe(segments.length);
           orphans.push(...(await wrongWith(archive, NOW + wait)));
         }
         // A segment's key has the day of its first entry's arrival: on another day the one left behind can't be taken over.
-        if (wait < DAY) expect(orphans).toEqual([]);
-        else expect(new Set(orphans.map(({ code }) => code))).toEqual(new Set(["object.stray"]));
+        expect(orphans.length > 0).toBe(wait === DAY);
         for (const orphan of orphans) expect(orphan).toEqual(ORPHAN);
       }
     });

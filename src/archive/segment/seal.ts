@@ -19,17 +19,20 @@ export interface SealedSegment {
 }
 
 const LEVEL = 3;
+/** More than a frame adds to what can't be compressed. */
+const FRAME_BYTES = 64 * 1024;
 
 /** Splits, hashes and compresses entries, each followed by a line feed. Takes a while: runs in a worker thread. */
 export function sealSegment(raw: Uint8Array): SealedSegment {
   const ends = entryEnds(raw);
   const leaves = entryLeaves(raw, ends);
   const compressed = zstdCompressSync(raw, {
-    // The output's pieces are joined by a copy: few large ones.
-    chunkSize: 1 << 20,
+    // One piece: pieces would be joined by a copy. What of it is not written to costs no memory.
+    chunkSize: raw.length + FRAME_BYTES,
     params: { [constants.ZSTD_c_compressionLevel]: LEVEL, [constants.ZSTD_c_checksumFlag]: 1 },
     pledgedSrcSize: raw.length,
   });
   const stored = new Uint8Array(compressed);
+  compressed.buffer.transfer(0);
   return { stored, sha256: sha256(stored), rawBytes: raw.length, count: ends.length, leaves, root: merkleRoot(leaves) };
 }

@@ -74,7 +74,10 @@ export class LogObjects {
   }
 
   /** Names what lies in the log's folders and belongs to no manifest. @param head tiles that it filled may not be written yet */
-  async finish(head: Commit | null, known: { readonly segments: boolean; readonly tiles: boolean }): Promise<void> {
+  async finish(
+    head: Commit | null,
+    known: { readonly segments: boolean; readonly tiles: boolean; readonly gaps: boolean },
+  ): Promise<void> {
     const { found } = this.#options;
     this.#reportPendingTiles(head);
     for await (const { key, versionId, kind } of known.segments ? this.#segments.unclaimed() : []) {
@@ -84,7 +87,7 @@ export class LogObjects {
           ? "a delete marker on an object that no manifest names"
           : parsed === null
             ? "it lies among the segments, but no manifest names it, and its name is none of a segment"
-            : "no manifest names it: left behind by an interrupted writer, or forged. It is no part of the log";
+            : `no manifest names it: ${known.gaps ? "it may be of one that is missing or altered, " : ""}left behind by an interrupted writer, or forged`;
       found(
         finding(kind === "delete-marker" ? "object.delete-marker" : "object.stray", this.#log.name, message, {
           object: key,

@@ -79,6 +79,7 @@ export class LogVerification {
   /** Whether something behind the last accepted manifest could not be read: then a shorter log is not a shortened one. */
   #endUnknown = false;
   #anyUnreadable = false;
+  #anyGap = false;
   #expectedIndex = 0;
   readonly #rootsAt = new Map<number, Uint8Array>();
 
@@ -106,7 +107,11 @@ export class LogVerification {
         this.#account(item, segment);
       }
       // What a manifest names that could not be read is no stray.
-      await objects?.finish(this.#last, { segments: !this.#anyUnreadable, tiles: this.#edge !== null && !this.#anyUnreadable });
+      await objects?.finish(this.#last, {
+        segments: !this.#anyUnreadable,
+        tiles: this.#edge !== null && !this.#anyUnreadable,
+        gaps: this.#anyGap,
+      });
     } catch (error) {
       if (!isSteleError(error) || signal?.aborted === true) throw error;
       this.#options.found(finding("log.unreadable", this.#log.name, `the log can't be read to its end: ${error.message}`));
@@ -132,6 +137,7 @@ export class LogVerification {
         const candidates = await chooseManifest(step.claims, this.#log, step.index, this.#ring.inForce, { others: true });
         manifestFindings(this.#log, candidates).forEach(this.#options.found);
         if (candidates.chosen === null && candidates.others.length > 0) this.#occupied.add(step.index);
+        if (candidates.chosen === null) this.#anyGap = true;
         if (candidates.chosen !== null) yield this.#accept(candidates.chosen);
       } catch (error) {
         if (!isSteleError(error)) throw error;
@@ -172,6 +178,7 @@ export class LogVerification {
       const message = end - first === 1 ? `manifest ${first} is missing` : `manifests ${first} to ${end - 1} are missing`;
       this.#options.found(finding("manifest.missing", this.#log.name, message, { index: first }));
     };
+    if (index > from) this.#anyGap = true;
     if (index - from > NAMED_GAP) {
       report(from, index);
       // The tiles from here on can't be told any more, and the gap may be as long as whoever has the key wants it.
