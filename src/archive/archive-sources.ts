@@ -35,7 +35,8 @@ export interface ArchiveResult {
 
 /**
  * Archives sources into a log: reads ahead, seals in threads, commits in order. Each segment that was committed stays,
- * whatever happens after it; running it again with the same files goes on behind the last.
+ * whatever happens after it; running it again with the same files goes on behind the last. A source given twice is archived
+ * twice.
  */
 export async function archiveSources(
   archive: Archive,

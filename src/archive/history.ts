@@ -2,7 +2,9 @@ import { type Commit, subtreeRoot } from "../core/commit.ts";
 import { SteleError } from "../core/error.ts";
 import { nodeHash } from "../core/hash.ts";
 import type { VerifierKey } from "../core/key.ts";
-import { splitPoint } from "../core/tree.ts";
+import { consistencySubtrees } from "../core/consistency.ts";
+import { inclusionSubtrees } from "../core/inclusion.ts";
+import type { Subtree } from "../core/tree.ts";
 import type { Store } from "../store/port.ts";
 import type { LogIdentity } from "./archive.ts";
 import { readManifest } from "./candidates.ts";
@@ -44,48 +46,14 @@ export class History {
     return chosen.commit;
   }
 
-  /** The audit path of manifest `index` in the head's tree (RFC 6962 section 2.1.1). */
-  async inclusionProof(index: number): Promise<Uint8Array[]> {
-    const path: Uint8Array[] = [];
-    let first = 0;
-    let size = this.size;
-    while (size > 1) {
-      const k = splitPoint(size);
-      if (index - first < k) {
-        path.push(await this.#subtree(first + k, size - k));
-        size = k;
-      } else {
-        path.push(await this.#subtree(first, k));
-        first += k;
-        size -= k;
-      }
-    }
-    return path.reverse();
+  /** The audit path of manifest `index` in the head's tree. */
+  inclusionProof(index: number): Promise<Uint8Array[]> {
+    return this.#roots(inclusionSubtrees(index, this.size));
   }
 
-  /** The consistency proof from `oldSize` manifests to the head's tree (RFC 6962 section 2.1.2). */
-  async consistencyProof(oldSize: number): Promise<Uint8Array[]> {
-    if (oldSize === 0 || oldSize === this.size) return [];
-    const proof: Uint8Array[] = [];
-    let first = 0;
-    let size = this.size;
-    let m = oldSize;
-    let complete = true;
-    while (m !== size) {
-      const k = splitPoint(size);
-      if (m <= k) {
-        proof.push(await this.#subtree(first + k, size - k));
-        size = k;
-      } else {
-        proof.push(await this.#subtree(first, k));
-        first += k;
-        size -= k;
-        m -= k;
-        complete = false;
-      }
-    }
-    if (!complete) proof.push(await this.#subtree(first, size));
-    return proof.reverse();
+  /** The consistency proof from `oldSize` manifests to the head's tree. */
+  consistencyProof(oldSize: number): Promise<Uint8Array[]> {
+    return this.#roots(consistencySubtrees(oldSize, this.size));
   }
 
   /** The root of a perfect subtree of `2^level` manifests, the `index`-th of its level. */
@@ -98,8 +66,14 @@ export class History {
     return root;
   }
 
+  async #roots(subtrees: readonly Subtree[]): Promise<Uint8Array[]> {
+    const roots: Uint8Array[] = [];
+    for (const subtree of subtrees) roots.push(await this.#subtree(subtree));
+    return roots;
+  }
+
   /** The root over manifests `[first, first + size)`: perfect, or all that is right of a split. */
-  async #subtree(first: number, size: number): Promise<Uint8Array> {
+  async #subtree({ first, size }: Subtree): Promise<Uint8Array> {
     const level = Math.log2(size);
     if (Number.isInteger(level)) return this.node(level, first / size);
     // Not perfect: it ends at the tree's edge, and the head's compact range holds its parts.

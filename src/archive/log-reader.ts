@@ -62,7 +62,8 @@ export async function openLog(archive: Archive, name: string, signal?: AbortSign
  * Reads entries of a log, in order. Nothing is given out before it was verified: the head's signature, the manifests' links,
  * their place in the head's tree, and of each segment its hash, its entries' root and the chain.
  *
- * @throws SteleError `log.unsound`, `proof.*`, `format.*` at the first thing that does not hold; what came before is sound
+ * @throws SteleError `log.unsound`, `proof.*`, `format.*` at the first thing that does not hold; what came before is sound;
+ *   `input.invalid` when the range begins behind the last entry
  */
 export async function* readEntries(
   archive: Archive,

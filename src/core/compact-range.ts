@@ -54,14 +54,6 @@ export class CompactRange {
       emptyRoot()
     );
   }
-
-  /**
-   * The audit path (RFC 6962 section 2.1.1) of the leaf that {@link append} would add, in the tree of `size + 1` leaves:
-   * the subtrees to its left, nearest first.
-   */
-  nextLeafPath(): Uint8Array[] {
-    return [...this.nodes].reverse();
-  }
 }
 
 function setBits(n: number): number {

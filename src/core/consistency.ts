@@ -1,40 +1,44 @@
 import { equalBytes, toBase64 } from "./bytes.ts";
 import { SteleError } from "./error.ts";
 import { emptyRoot, HASH_SIZE, nodeHash } from "./hash.ts";
-import { leafCount, merkleRoot, splitPoint } from "./tree.ts";
+import { leafCount, splitPoint, type Subtree, subtreeOf } from "./tree.ts";
 
 /**
- * The consistency proof from the first `oldSize` leaves to all `leaves` (packed leaf hashes): PROOF(m, D[n]) of RFC 6962
- * section 2.1.2. `0 <= oldSize <= leaf count`; from size 0 and between equal sizes it is empty.
+ * The subtrees whose roots are the consistency proof from `oldSize` leaves to `size`: PROOF(m, D[n]) of RFC 6962 section
+ * 2.1.2. Each is perfect, or ends where the tree ends. `0 <= oldSize <= size`; from size 0 and between equal sizes there are none.
  * @throws SteleError `input.invalid`
  */
-export function consistencyProof(leaves: Uint8Array, oldSize: number): Uint8Array[] {
-  const count = leafCount(leaves);
-  if (!Number.isSafeInteger(oldSize) || oldSize < 0 || oldSize > count) {
-    throw new SteleError("input.invalid", `consistency proof: expected an old size of at most ${count}, got ${oldSize}`);
+export function consistencySubtrees(oldSize: number, size: number): Subtree[] {
+  if (!Number.isSafeInteger(oldSize) || oldSize < 0 || oldSize > size) {
+    throw new SteleError("input.invalid", `consistency proof: expected an old size of at most ${size}, got ${oldSize}`);
   }
-  const proof: Uint8Array[] = [];
-  if (oldSize === 0 || oldSize === count) return proof;
+  const proof: Subtree[] = [];
+  if (oldSize === 0 || oldSize === size) return proof;
   let first = 0;
-  let size = count;
+  let rest = size;
   let m = oldSize;
   // SUBPROOF's b: whether the old tree is still a subtree whose root the verifier holds.
   let complete = true;
-  while (m !== size) {
-    const k = splitPoint(size);
+  while (m !== rest) {
+    const k = splitPoint(rest);
     if (m <= k) {
-      proof.push(merkleRoot(leaves.subarray((first + k) * HASH_SIZE, (first + size) * HASH_SIZE)));
-      size = k;
+      proof.push({ first: first + k, size: rest - k });
+      rest = k;
     } else {
-      proof.push(merkleRoot(leaves.subarray(first * HASH_SIZE, (first + k) * HASH_SIZE)));
+      proof.push({ first, size: k });
       first += k;
-      size -= k;
+      rest -= k;
       m -= k;
       complete = false;
     }
   }
-  if (!complete) proof.push(merkleRoot(leaves.subarray(first * HASH_SIZE, (first + size) * HASH_SIZE)));
+  if (!complete) proof.push({ first, size: rest });
   return proof.reverse();
+}
+
+/** The consistency proof from the first `oldSize` leaves to all `leaves` (packed leaf hashes). @throws SteleError `input.invalid` */
+export function consistencyProof(leaves: Uint8Array, oldSize: number): Uint8Array[] {
+  return consistencySubtrees(oldSize, leafCount(leaves)).map((subtree) => subtreeOf(leaves, subtree));
 }
 
 /**

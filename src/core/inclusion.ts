@@ -1,34 +1,36 @@
 import { clip, equalBytes, toBase64 } from "./bytes.ts";
 import { SteleError } from "./error.ts";
 import { HASH_SIZE, nodeHash } from "./hash.ts";
-import { leafCount, merkleRoot, splitPoint } from "./tree.ts";
+import { leafCount, splitPoint, type Subtree, subtreeOf } from "./tree.ts";
 
 /**
- * The audit path of leaf `index` in the tree over `leaves` (packed leaf hashes): PATH(m, D[n]) of RFC 6962 section
- * 2.1.1, the leaf's sibling first. `0 <= index < leaf count`.
+ * The subtrees whose roots are the audit path of leaf `index` in a tree of `size` leaves: PATH(m, D[n]) of RFC 6962 section
+ * 2.1.1, the leaf's sibling first. Each is perfect, or ends where the tree ends. `0 <= index < size`.
  * @throws SteleError `input.invalid`
  */
-export function inclusionProof(leaves: Uint8Array, index: number): Uint8Array[] {
-  const count = leafCount(leaves);
-  if (!Number.isSafeInteger(index) || index < 0 || index >= count) {
-    throw new SteleError("input.invalid", `inclusion proof: expected an index below ${count}, got ${index}`);
+export function inclusionSubtrees(index: number, size: number): Subtree[] {
+  if (!Number.isSafeInteger(index) || index < 0 || index >= size) {
+    throw new SteleError("input.invalid", `inclusion proof: expected an index below ${size}, got ${index}`);
   }
-  const path: Uint8Array[] = [];
+  const path: Subtree[] = [];
   let first = 0;
-  let size = count;
-  while (size > 1) {
-    const k = splitPoint(size);
-    const right = leaves.subarray((first + k) * HASH_SIZE, (first + size) * HASH_SIZE);
+  for (let rest = size; rest > 1;) {
+    const k = splitPoint(rest);
     if (index - first < k) {
-      path.push(merkleRoot(right));
-      size = k;
+      path.push({ first: first + k, size: rest - k });
+      rest = k;
     } else {
-      path.push(merkleRoot(leaves.subarray(first * HASH_SIZE, (first + k) * HASH_SIZE)));
+      path.push({ first, size: k });
       first += k;
-      size -= k;
+      rest -= k;
     }
   }
   return path.reverse();
+}
+
+/** The audit path of leaf `index` in the tree over `leaves` (packed leaf hashes). @throws SteleError `input.invalid` */
+export function inclusionProof(leaves: Uint8Array, index: number): Uint8Array[] {
+  return inclusionSubtrees(index, leafCount(leaves)).map((subtree) => subtreeOf(leaves, subtree));
 }
 
 /**

@@ -37,3 +37,14 @@ export function splitPoint(n: number): number {
   while (k * 2 < n) k *= 2;
   return k;
 }
+
+/** The leaves `[first, first + size)` of a tree, as a proof needs their root. */
+export interface Subtree {
+  readonly first: number;
+  readonly size: number;
+}
+
+/** The root over a subtree of packed leaf hashes. */
+export function subtreeOf(leaves: Uint8Array, { first, size }: Subtree): Uint8Array {
+  return merkleRoot(leaves.subarray(first * HASH_SIZE, (first + size) * HASH_SIZE));
+}
