@@ -149,7 +149,7 @@ export class LogWriter {
         day,
         first,
         retention,
-        mayBeThere: this.#fresh,
+        ...this.#orphansAfter(),
         signal: this.#options.signal,
       });
       this.#fresh = false;
@@ -231,6 +231,14 @@ export class LogWriter {
     const checkpoint = await signCheckpoint({ origin: this.log.origin, size: after.size, root: after.root() }, [this.#signer]);
     const bytes = encodeCommit(manifest, before, checkpoint);
     return { commit: openCommit(bytes, this.log.origin, [this.#signer.key]).commit, bytes };
+  }
+
+  /** Only a writer's first segment can have been put before; what lies behind the head's own is looked through for it. */
+  #orphansAfter(): { orphansAfter?: string | null } {
+    if (!this.#fresh) return {};
+    if (this.#head === null) return { orphansAfter: null };
+    const last = this.#head.manifest.segment;
+    return last === null ? {} : { orphansAfter: last.key };
   }
 
   #nothing(): Pick<Manifest, "segment" | "entries" | "appends"> {

@@ -1,7 +1,7 @@
 import { sha256 } from "#sha256";
 import { equalBytes } from "../core/bytes.ts";
 import { SteleError } from "../core/error.ts";
-import { logKey, segmentKey } from "../core/layout.ts";
+import { logKey, parseSegmentKey, segmentKey, SEGMENTS_PREFIX } from "../core/layout.ts";
 import type { Retention } from "../core/retention.ts";
 import type { ObjectVersion, Store } from "../store/port.ts";
 import type { LogIdentity } from "./archive.ts";
@@ -15,8 +15,11 @@ export interface SegmentPut {
   /** Index of the first entry. */
   readonly first: number;
   readonly retention: Retention;
-  /** Whether an earlier writer may have put this very segment and died before its manifest. */
-  readonly mayBeThere: boolean;
+  /**
+   * Where an earlier writer may have put this very segment and died before its manifest: behind this key, relative to the log
+   * (null: anywhere). Left out where that can't be.
+   */
+  readonly orphansAfter?: string | null;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -33,19 +36,21 @@ export async function putSegment(
   log: LogIdentity,
   put: SegmentPut,
 ): Promise<{ key: string; versionId: string | null }> {
+  if (put.orphansAfter !== undefined) {
+    const orphan = await findOrphan(store, log, put, put.orphansAfter);
+    if (orphan !== null) return { key: orphan.key.slice(log.name.length + 1), versionId: orphan.versionId };
+  }
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const key = segmentKey(put.day, put.first, attempt);
-    if (put.mayBeThere) {
-      const orphan = await findSame(store, logKey(log.name, key), put);
-      if (orphan !== null) return { key, versionId: orphan.versionId };
-    }
     const result = await lockedPut(store, logKey(log.name, key), put.sealed.stored, put.retention, {
       contentType: "application/zstd",
       signal: put.signal,
     });
     if (result.outcome === "created") return { key, versionId: result.versionId };
-    const same = await findSame(store, logKey(log.name, key), put);
-    if (same !== null) return { key, versionId: same.versionId };
+    for await (const version of store.versions(logKey(log.name, key), { signal: put.signal })) {
+      if (version.key === logKey(log.name, key) && (await takeOver(store, version, put)))
+        return { key, versionId: version.versionId };
+    }
   }
   throw new SteleError(
     "store.exists",
@@ -53,13 +58,21 @@ export async function putSegment(
   );
 }
 
-async function findSame(store: Store, key: string, { sealed, retention, signal }: SegmentPut): Promise<ObjectVersion | null> {
-  for await (const version of store.versions(key, { signal })) {
-    if (version.key !== key || version.kind !== "object" || version.size !== sealed.stored.length) continue;
-    const { body } = await store.get(key, { versionId: version.versionId, maxBytes: version.size, signal });
-    if (!equalBytes(sha256(body), sealed.sha256)) continue;
-    await ensureLock(store, key, version.versionId, retention, signal);
-    return version;
+/** The same segment, put by a writer that died before its manifest; on another day, it lies under another day's key. */
+async function findOrphan(store: Store, log: LogIdentity, put: SegmentPut, after: string | null): Promise<ObjectVersion | null> {
+  const from = after === null ? undefined : logKey(log.name, after);
+  for await (const version of store.versions(logKey(log.name, SEGMENTS_PREFIX), { after: from, signal: put.signal })) {
+    if (parseSegmentKey(version.key.slice(log.name.length + 1))?.first !== put.first) continue;
+    if (await takeOver(store, version, put)) return version;
   }
   return null;
+}
+
+/** Whether a version holds just the segment that is to be put; its lock is then made what is promised now. */
+async function takeOver(store: Store, version: ObjectVersion, { sealed, retention, signal }: SegmentPut): Promise<boolean> {
+  if (version.kind !== "object" || version.size !== sealed.stored.length) return false;
+  const { body } = await store.get(version.key, { versionId: version.versionId, maxBytes: version.size, signal });
+  if (!equalBytes(sha256(body), sealed.sha256)) return false;
+  await ensureLock(store, version.key, version.versionId, retention, signal);
+  return true;
 }

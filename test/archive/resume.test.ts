@@ -90,12 +90,10 @@ describe.each([true, false])(
   "a run on a new log is interrupted, and another machine goes on, If-None-Match heeded: %s",
   (heeded) => {
     const DAY = 86_400_000;
-    const ORPHAN = { code: "object.stray", object: expect.stringMatching(/^app\/segments\/dt=2026-01-02\/\d{16}\.ndjson\.zst$/) };
     test.each(["unpersisted", "persisted"] as const)("at any store call, which is %s", async (kind) => {
       const path = join(folder, "in.log");
       await writeFile(path, LINES.join(""));
       for (const wait of [DAY / 24, DAY]) {
-        const orphans = [];
         for (let at = 0, isOver = false; !isOver; at++) {
           const archive = await newArchive(new MemoryStore({ now, conditionalPut: heeded }));
           const store = withFaults(archive.store, ({ index }) => (index === at ? { kind } : null));
@@ -108,11 +106,9 @@ describe.each([true, false])(
           // A second version of a segment could not be deleted for as long as it is locked.
           const segments = await listAll(archive.store, `${LOG}/segments/`);
           expect(new Set(segments.map(({ key }) => key)).size, `after a fault at call ${at}`).toBe(segments.length);
-          orphans.push(...(await wrongWith(archive, NOW + wait)));
+          // The segment that was left behind is taken over, on another day as well: nothing stays that a verifier must name.
+          expect(await wrongWith(archive, NOW + wait), `after a fault at call ${at}`).toEqual([]);
         }
-        // A segment's key has the day of its first entry's arrival: on another day the one left behind can't be taken over.
-        expect(orphans.length > 0).toBe(wait === DAY);
-        for (const orphan of orphans) expect(orphan).toEqual(ORPHAN);
       }
     });
 
