@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { SteleError } from "../core/error.ts";
 import { createDirectoryStore, openDirectoryStore } from "./directory/directory.ts";
 import type { Store } from "./port.ts";
+import { withRetry } from "./retry.ts";
 import type { ChecksumChoice } from "./s3/checksum.ts";
 
 /** Where a store lies, as its user wrote it: `s3://bucket[/prefix]`, a folder, or `file:` and a folder. */
@@ -39,7 +40,7 @@ export function parseStoreLocation(location: string): StoreLocation {
 }
 
 /**
- * Opens the store at a location.
+ * Opens the store at a location. What can't be reached for a moment is tried again; a folder has no such moments.
  * @throws SteleError `input.invalid` for a location that can't be, `store.not-found` when there is no such folder
  */
 export async function openStore(location: string | StoreLocation, options: OpenStoreOptions = {}): Promise<Store> {
@@ -49,7 +50,7 @@ export async function openStore(location: string | StoreLocation, options: OpenS
   }
   // The SDK takes longer to load than most work on a folder takes.
   const { openS3Store } = await import("./s3/open.ts");
-  return openS3Store({ bucket: place.bucket, prefix: place.prefix, ...options.s3 });
+  return withRetry(openS3Store({ bucket: place.bucket, prefix: place.prefix, ...options.s3 }));
 }
 
 function parseS3(location: string): StoreLocation {

@@ -1,4 +1,5 @@
 import { setTimeout } from "node:timers/promises";
+import { equalBytes } from "../core/bytes.ts";
 import { isSteleError } from "../core/error.ts";
 import type { Retention } from "../core/retention.ts";
 import type {
@@ -17,7 +18,7 @@ import type {
 } from "./port.ts";
 
 export interface RetryOptions {
-  /** How often a read is tried in all, from 1. Default 5. */
+  /** How often a call is tried in all, from 1. Default 5. */
   readonly attempts?: number;
   /** The longest wait before the second try, in milliseconds; it doubles with each further one. Default 100. */
   readonly baseMs?: number;
@@ -29,12 +30,13 @@ export interface RetryOptions {
 }
 
 /**
- * The same store, with reads tried again after `store.unreachable`, waiting exponentially longer with full jitter (a
- * random part of the whole wait, so that readers that failed together don't come back together). A listing goes on
+ * The same store, with calls tried again after `store.unreachable`, waiting exponentially longer with full jitter (a
+ * random part of the whole wait, so that callers that failed together don't come back together). A listing goes on
  * from where it stopped, and has `attempts` anew after each version that came through.
  *
- * Writes are never repeated here: a PUT that seemed to fail may have been kept, and under Object Lock a second version
- * stays for years. Whoever asked for it must look first.
+ * A PUT is never repeated blindly: one that seemed to fail may have been kept, and under Object Lock a second version
+ * stays for years. So the key is looked at first, and what is there with the same bytes is taken for what was put. Only a
+ * PUT that the store keeps after the look can still leave a second version, with the same bytes.
  */
 export function withRetry(store: Store, options: RetryOptions = {}): Store {
   return new RetryingStore(store, options);
@@ -57,28 +59,36 @@ class RetryingStore implements Store {
     return this.#store.capabilities;
   }
 
-  putIfAbsent(key: string, body: Uint8Array, options: PutOptions): Promise<PutResult> {
-    return this.#store.putIfAbsent(key, body, options);
+  async putIfAbsent(key: string, body: Uint8Array, options: PutOptions): Promise<PutResult> {
+    for (let failures = 0; ;) {
+      try {
+        return await this.#store.putIfAbsent(key, body, options);
+      } catch (error) {
+        await this.#waitOrThrow(error, ++failures, options.signal);
+      }
+      const kept = await this.#findSame(key, body, options.signal);
+      if (kept !== null) return { outcome: "created", versionId: kept.versionId };
+    }
   }
 
   extendRetention(key: string, retention: Retention, options?: VersionOptions): Promise<void> {
-    return this.#store.extendRetention(key, retention, options);
+    return this.#repeat(options, () => this.#store.extendRetention(key, retention, options));
   }
 
   setLegalHold(key: string, held: boolean, options?: VersionOptions): Promise<void> {
-    return this.#store.setLegalHold(key, held, options);
+    return this.#repeat(options, () => this.#store.setLegalHold(key, held, options));
   }
 
   get(key: string, options: GetOptions): Promise<StoredObject> {
-    return this.#read(options, () => this.#store.get(key, options));
+    return this.#repeat(options, () => this.#store.get(key, options));
   }
 
   head(key: string, options?: VersionOptions): Promise<ObjectHead | null> {
-    return this.#read(options, () => this.#store.head(key, options));
+    return this.#repeat(options, () => this.#store.head(key, options));
   }
 
   lockState(key: string, options?: VersionOptions): Promise<LockState> {
-    return this.#read(options, () => this.#store.lockState(key, options));
+    return this.#repeat(options, () => this.#store.lockState(key, options));
   }
 
   async *versions(prefix: string, options: ListOptions = {}): AsyncIterable<ObjectVersion> {
@@ -109,10 +119,22 @@ class RetryingStore implements Store {
     }
   }
 
-  async #read<T>(options: CallOptions | undefined, read: () => Promise<T>): Promise<T> {
+  /** The oldest version of a key that has just these bytes. */
+  async #findSame(key: string, body: Uint8Array, signal: AbortSignal | undefined): Promise<ObjectVersion | null> {
+    let same: ObjectVersion | null = null;
+    for await (const version of this.versions(key, { signal })) {
+      if (version.key !== key || version.kind !== "object" || version.size !== body.length) continue;
+      const stored = await this.get(key, { versionId: version.versionId, maxBytes: body.length, signal });
+      if (equalBytes(stored.body, body)) same = version;
+    }
+    return same;
+  }
+
+  /** For calls that may be made twice. */
+  async #repeat<T>(options: CallOptions | undefined, call: () => Promise<T>): Promise<T> {
     for (let failures = 0; ;) {
       try {
-        return await read();
+        return await call();
       } catch (error) {
         await this.#waitOrThrow(error, ++failures, options?.signal);
       }

@@ -1,9 +1,9 @@
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { SteleError } from "../../src/core/error.ts";
 import { timestamp } from "../../src/core/time.ts";
-import { type FaultPlan, type StoreCall, withFaults } from "../../src/store/fault.ts";
+import { type FaultPlan, type FaultyStore, type StoreCall, withFaults } from "../../src/store/fault.ts";
 import { MemoryStore } from "../../src/store/memory/memory.ts";
-import type { ListOptions, Store } from "../../src/store/port.ts";
+import type { ListOptions, PutResult, Store } from "../../src/store/port.ts";
 import { type RetryOptions, withRetry } from "../../src/store/retry.ts";
 
 const now = (): number => Date.UTC(2026, 0, 2);
@@ -71,19 +71,59 @@ test.each<[string, unknown]>([
   expect(waits).toEqual([]);
 });
 
+const failsFirstPut =
+  (kind: "persisted" | "unpersisted"): FaultPlan =>
+  ({ call, nth }) =>
+    call === "putIfAbsent" && nth === 0 ? { kind } : null;
+
+describe.each([true, false])("a put that failed, on a store that heeds If-None-Match: %s", (conditionalPut) => {
+  const puts = async (plan: FaultPlan): Promise<{ store: MemoryStore; faulty: FaultyStore; result: PutResult }> => {
+    const store = new MemoryStore({ now, conditionalPut });
+    const faulty = withFaults(store, plan);
+    return { store, faulty, result: await withRetry(faulty, options()).putIfAbsent("b", bytes, { retention: null }) };
+  };
+
+  test("is made again where nothing of it is there", async () => {
+    const { store, faulty, result } = await puts(failsFirstPut("unpersisted"));
+    expect(faulty.count("putIfAbsent")).toBe(2);
+    expect(await keysOf(store)).toEqual([`b@${result.outcome === "created" ? result.versionId : "?"}`]);
+    expect(waits).toHaveLength(1);
+  });
+
+  test("is not made again where it was kept, and leaves one version", async () => {
+    const { store, faulty, result } = await puts(failsFirstPut("persisted"));
+    expect(faulty.count("putIfAbsent")).toBe(1);
+    expect(await keysOf(store)).toEqual([`b@${result.outcome === "created" ? result.versionId : "?"}`]);
+  });
+
+  test("is not taken for another's object of the same length", async () => {
+    const store = new MemoryStore({ now, conditionalPut });
+    const faulty = withFaults(store, failsFirstPut("unpersisted"));
+    const other = bytes.map((byte) => byte ^ 1);
+    const sleep = async (): Promise<void> => void store.overwrite("b", other);
+    const result = await withRetry(faulty, options({ sleep })).putIfAbsent("b", bytes, { retention: null });
+    expect(result.outcome).toBe(conditionalPut ? "exists" : "created");
+  });
+
+  test("fails in the end when the store stays out of reach, and leaves nothing", async () => {
+    const store = new MemoryStore({ now, conditionalPut });
+    const faulty = withFaults(store, ({ call }) => (call === "putIfAbsent" ? { kind: "unpersisted" } : null));
+    const put = withRetry(faulty, options()).putIfAbsent("b", bytes, { retention: null });
+    await expect(put).rejects.toMatchObject({ code: "store.unreachable" });
+    expect(faulty.count("putIfAbsent")).toBe(waits.length + 1);
+    expect(await keysOf(store)).toEqual([]);
+  });
+});
+
 test.each<[StoreCall, (store: Store) => Promise<unknown>]>([
-  ["putIfAbsent", (store) => store.putIfAbsent("b", bytes, { retention: null })],
   ["extendRetention", (store) => store.extendRetention("a", { mode: "COMPLIANCE", until: timestamp(now() + 1000) })],
   ["setLegalHold", (store) => store.setLegalHold("a", true)],
-])("a write is never repeated: %s", async (call, write) => {
+])("what may be done twice is: %s", async (call, write) => {
   for (const kind of ["unpersisted", "persisted"] as const) {
-    memory.resetCalls();
-    const faulty = withFaults(memory, () => ({ kind }));
-    await expect(write(withRetry(faulty, options()))).rejects.toMatchObject({ code: "store.unreachable" });
-    expect(faulty.log.map((made) => made.call)).toEqual([call]);
-    expect(memory.calls(call)).toBe(kind === "persisted" ? 1 : 0);
+    const faulty = withFaults(memory, ({ nth }) => (nth === 0 ? { kind } : null));
+    await write(withRetry(faulty, options()));
+    expect(faulty.log.map((made) => made.call)).toEqual([call, call]);
   }
-  expect(waits).toEqual([]);
 });
 
 test("a listing goes on where it stopped, wherever that was, and names no version twice", async () => {
