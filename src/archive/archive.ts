@@ -2,9 +2,7 @@ import type { Description } from "../core/description.ts";
 import { SteleError } from "../core/error.ts";
 import { parseVerifierKey, type VerifierKey } from "../core/key.ts";
 import { ARCHIVE_DESCRIPTION_KEY, logOrigin, parseOrigin } from "../core/layout.ts";
-import { FORMAT } from "../core/manifest.ts";
 import { formatPeriod } from "../core/retention.ts";
-import { timestamp } from "../core/time.ts";
 import type { Store } from "../store/port.ts";
 import { type DescriptionTerms, putDescription, readDescription } from "./descriptions.ts";
 import { keysOfLog } from "./key-ring.ts";
@@ -85,15 +83,13 @@ export async function createArchive(
     }
     return { created: false, description };
   }
-  const description: Description = {
-    format: FORMAT,
-    kind: "archive",
-    origin,
-    created: timestamp(now),
-    retention: { mode, period: formatPeriod(period) },
-    keys: [signerOfArchive.key.vkey],
-  };
-  await putDescription(store, ARCHIVE_DESCRIPTION_KEY, description, signerOfArchive, { mode, period, now });
+  const identity = { kind: "archive", origin } as const;
+  const description = await putDescription(store, ARCHIVE_DESCRIPTION_KEY, identity, {
+    signer: signerOfArchive,
+    mode,
+    period,
+    now,
+  });
   const written = await readDescription(store, ARCHIVE_DESCRIPTION_KEY, "archive", [signerOfArchive.key]);
   if (written?.description.created !== description.created) {
     throw new SteleError("store.exists", `${store.url}: someone else made an archive there just now; run the command again`);

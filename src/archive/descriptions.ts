@@ -15,6 +15,7 @@ import { timestamp } from "../core/time.ts";
 import type { ObjectVersion, Store } from "../store/port.ts";
 import { keysOfLog } from "./key-ring.ts";
 import { ensureLock, lockedPut } from "./locked-put.ts";
+import { versionsOf } from "./versions-of.ts";
 
 /** Who signs a description, and the locks that it promises from now on. */
 export interface DescriptionTerms {
@@ -45,12 +46,9 @@ export async function readDescription(
   kind: Description["kind"],
   keys: readonly VerifierKey[] | null,
 ): Promise<StoredDescription | null> {
-  const versions: ObjectVersion[] = [];
-  for await (const version of store.versions(key)) {
-    if (version.key === key && version.kind === "object") versions.unshift(version);
-  }
+  const oldestFirst = (await versionsOf(store, key)).filter(({ kind: stored }) => stored === "object").reverse();
   let refused: SteleError | null = null;
-  for (const version of versions) {
+  for (const version of oldestFirst) {
     try {
       const { body } = await store.get(key, { versionId: version.versionId, maxBytes: MAX_DESCRIPTION_BYTES });
       const description = parseDescription(body, kind);
@@ -87,17 +85,25 @@ function believable(keys: readonly VerifierKey[], { kind, origin }: Description)
   return kind === "log" ? keysOfLog(keys, origin) : keys.filter(({ name }) => name === origin);
 }
 
-/** Puts a description under the lock that it promises. */
+/** Signs a description and puts it under the lock that it promises. */
 export async function putDescription(
   store: Store,
   key: string,
-  description: Description,
-  signer: Signer,
-  { mode, period, now }: { readonly mode: LockMode; readonly period: Period; readonly now: number },
-): Promise<void> {
-  const body = await encodeDescription(description, signer);
-  const retention = { mode, until: retainUntil(timestamp(now), period) };
-  await lockedPut(store, key, body, retention, { contentType: "application/x-ndjson" });
+  { kind, origin }: Pick<Description, "kind" | "origin">,
+  { signer, mode, period, now }: DescriptionTerms,
+): Promise<Description> {
+  const created = timestamp(now);
+  const description: Description = {
+    format: FORMAT,
+    kind,
+    origin,
+    created,
+    retention: { mode, period: formatPeriod(period) },
+    keys: [signer.key.vkey],
+  };
+  const retention = { mode, until: retainUntil(created, period) };
+  await lockedPut(store, key, await encodeDescription(description, signer), retention, { contentType: "application/x-ndjson" });
+  return description;
 }
 
 /**
@@ -108,7 +114,7 @@ export async function describeLog(
   store: Store,
   log: { readonly name: string; readonly origin: string },
   keys: readonly VerifierKey[],
-  { signer, mode, period, now }: DescriptionTerms,
+  terms: DescriptionTerms,
 ): Promise<void> {
   const key = logKey(log.name, LOG_DESCRIPTION_KEY);
   try {
@@ -123,13 +129,5 @@ export async function describeLog(
   } catch (error) {
     if (!isSteleError(error, "format.description", "proof.signature", "log.key", "store.too-large")) throw error;
   }
-  const description: Description = {
-    format: FORMAT,
-    kind: "log",
-    origin: log.origin,
-    created: timestamp(now),
-    retention: { mode, period: formatPeriod(period) },
-    keys: [signer.key.vkey],
-  };
-  await putDescription(store, key, description, signer, { mode, period, now });
+  await putDescription(store, key, { kind: "log", origin: log.origin }, terms);
 }

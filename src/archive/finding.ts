@@ -1,3 +1,5 @@
+import type { ErrorCode } from "../core/error.ts";
+
 /** The stable codes of what a verifier or a sweep may find (docs/CLI.md). */
 export type FindingCode =
   | "segment.missing"
@@ -81,6 +83,11 @@ export function finding(
     actual: null,
     ...where,
   };
+}
+
+/** Whether an error says that something could not be read, and not that it is missing or wrong. */
+export function isReadFailure(code: ErrorCode): boolean {
+  return code === "store.denied" || code === "store.unreachable" || code === "store.unsupported";
 }
 
 /** Whether a finding says "could not tell" rather than "is not so". */

@@ -4,10 +4,11 @@ import type { Commit } from "../core/commit.ts";
 import { isSteleError, SteleError } from "../core/error.ts";
 import { logKey } from "../core/layout.ts";
 import type { SegmentReference } from "../core/manifest.ts";
-import type { ObjectVersion, Store } from "../store/port.ts";
+import type { Store } from "../store/port.ts";
 import type { LogIdentity } from "./archive.ts";
 import type { OpenedSegment } from "./segment/open.ts";
 import type { SegmentPool } from "./segment/pool.ts";
+import { versionsOf } from "./versions-of.ts";
 
 /**
  * Reads the segment of a manifest, in the version that the manifest names, and checks it against the manifest.
@@ -67,18 +68,11 @@ async function readSegment(
     return (await store.get(key, { versionId, maxBytes: bytes, signal })).body;
   } catch (error) {
     if (!isSteleError(error, "store.not-found") || !store.capabilities.versions) throw error;
-    for (const version of await versionsOf(store, key, signal)) {
+    for (const version of (await versionsOf(store, key, signal)).reverse()) {
       if (version.kind !== "object" || version.size !== bytes) continue;
       const { body } = await store.get(key, { versionId: version.versionId, maxBytes: bytes, signal });
       if (toBase64(sha256(body)) === expected) return body;
     }
     throw error;
   }
-}
-
-/** Oldest first. */
-async function versionsOf(store: Store, key: string, signal?: AbortSignal): Promise<ObjectVersion[]> {
-  const versions: ObjectVersion[] = [];
-  for await (const version of store.versions(key, { signal })) if (version.key === key) versions.unshift(version);
-  return versions;
 }

@@ -26,16 +26,16 @@ export async function locateHead(
   store: Store,
   log: LogIdentity,
   keys: readonly VerifierKey[],
-  options: { readonly known?: number; readonly signal?: AbortSignal | undefined } = {},
+  signal?: AbortSignal,
 ): Promise<LocatedHead> {
-  if (await hasRotations(store, log, options.signal)) return walkToHead(store, log, keys, options.signal);
-  const { newest, passedOver } = await findHead(store, log, keys, options);
+  if (await hasRotations(store, log, signal)) return walkToHead(store, log, keys, signal);
+  const { newest, passedOver } = await findHead(store, log, keys, { signal });
   if (!passedOver.some(({ refused }) => refused?.code === "proof.signature")) {
     const ring = new KeyRing(keys);
     if (newest !== null) ring.follow(newest.commit);
     return { newest, ring, keys: [...keys, ...ring.inForce], passedOver };
   }
-  return walkToHead(store, log, keys, options.signal);
+  return walkToHead(store, log, keys, signal);
 }
 
 /** Follows a log's key rotations from its beginning to its head. */

@@ -46,7 +46,7 @@ export async function openLog(archive: Archive, name: string, signal?: AbortSign
   const log = logOf(archive, parseLogName(name));
   const keys = logKeys(archive, log);
   if (keys.length === 0) throw new SteleError("log.key", `log ${name}: none of the given keys is of ${log.origin}`);
-  const located = await locateHead(archive.store, log, keys, { signal });
+  const located = await locateHead(archive.store, log, keys, signal);
   const head = located.newest?.commit;
   if (head === undefined) {
     const unsigned =

@@ -91,9 +91,9 @@ export class LogWriter {
     if (description === null)
       throw new SteleError("format.description", `${store.url}: without its archive.json an archive can't be written to`);
     const signer = options.signer.rename(log.origin);
-    const located = await locateHead(store, log, logKeys(archive, log), { signal: options.signal });
-    const head = located.newest?.commit ?? null;
-    requireInForce(log, signer.key, located.ring.inForce);
+    const { newest, ring, keys } = await locateHead(store, log, logKeys(archive, log), options.signal);
+    const head = newest?.commit ?? null;
+    requireInForce(log, signer.key, ring.inForce);
     if (head?.manifest.closed === true) {
       throw new SteleError(
         "log.closed",
@@ -101,14 +101,15 @@ export class LogWriter {
       );
     }
     const retention = { mode: description.retention.mode, period: descriptionPeriod(description) };
-    const writer = new LogWriter(archive, log, options, retention, located.keys, head);
-    if (head === null || located.newest === null) {
+    const writer = new LogWriter(archive, log, options, retention, keys, head);
+    if (newest === null) {
       await requireNothingAfterNothing(store, log, options.signal);
     } else {
-      const { key, versionId } = located.newest.version;
+      const { version, commit } = newest;
+      const { retention: promised } = commit.manifest;
       // Whoever put it may have died before its lock was read back.
-      await ensureLock(store, key, versionId, head.manifest.retention, options.signal);
-      await writer.#tiles.repair(head, writer.#history(head), head.manifest.retention, options.signal);
+      await ensureLock(store, version.key, version.versionId, promised, options.signal);
+      await writer.#tiles.repair(commit, writer.#history(commit), promised, options.signal);
     }
     return writer;
   }

@@ -7,6 +7,7 @@ import type { ObjectVersion, Store } from "../store/port.ts";
 import type { LogIdentity } from "./archive.ts";
 import { ensureLock, lockedPut } from "./locked-put.ts";
 import type { SealedSegment } from "./segment/seal.ts";
+import { versionsOf } from "./versions-of.ts";
 
 export interface SegmentPut {
   readonly sealed: SealedSegment;
@@ -47,9 +48,8 @@ export async function putSegment(
       signal: put.signal,
     });
     if (result.outcome === "created") return { key, versionId: result.versionId };
-    for await (const version of store.versions(logKey(log.name, key), { signal: put.signal })) {
-      if (version.key === logKey(log.name, key) && (await takeOver(store, version, put)))
-        return { key, versionId: version.versionId };
+    for (const version of await versionsOf(store, logKey(log.name, key), put.signal)) {
+      if (await takeOver(store, version, put)) return { key, versionId: version.versionId };
     }
   }
   throw new SteleError(

@@ -1,12 +1,13 @@
 import { sha256 } from "#sha256";
 import type { Description } from "../../core/description.ts";
 import { descriptionPeriod } from "../../core/description.ts";
-import { isSteleError, type SteleError } from "../../core/error.ts";
+import { type ErrorCode, isSteleError, type SteleError } from "../../core/error.ts";
 import type { VerifierKey } from "../../core/key.ts";
 import { retainUntil } from "../../core/retention.ts";
-import type { ObjectVersion, Store } from "../../store/port.ts";
+import type { Store } from "../../store/port.ts";
+import { versionsOf } from "../versions-of.ts";
 import { readDescription, type StoredDescription } from "../descriptions.ts";
-import { type Finding, type FindingCode, finding } from "../finding.ts";
+import { type Finding, type FindingCode, finding, isReadFailure } from "../finding.ts";
 import { checkLock } from "./lock-check.ts";
 import { examinePlace } from "./place.ts";
 
@@ -55,8 +56,6 @@ export async function checkDescription(
     findings.push(finding("description.altered", log, message, { object: key, expected: origin, actual: description.origin }));
   }
   if (!locks) return { stored, refused: null, findings };
-  const versions: ObjectVersion[] = [];
-  for await (const listed of store.versions(key)) if (listed.key === key) versions.push(listed);
   const named = {
     log,
     index: null,
@@ -65,7 +64,7 @@ export async function checkDescription(
     sha256: sha256(bytes),
     unreadable: "description.unreadable",
   } as const;
-  findings.push(...(await examinePlace(store, named, versions)).findings);
+  findings.push(...(await examinePlace(store, named, await versionsOf(store, key))).findings);
   if (store.capabilities.locks !== "none") {
     const promised = {
       mode: description.retention.mode,
@@ -76,7 +75,7 @@ export async function checkDescription(
   return { stored, refused: null, findings };
 }
 
-function codeOf(code: string): FindingCode {
-  if (code === "store.denied" || code === "store.unreachable" || code === "store.unsupported") return "description.unreadable";
+function codeOf(code: ErrorCode): FindingCode {
+  if (isReadFailure(code)) return "description.unreadable";
   return code === "store.not-found" ? "description.missing" : "description.altered";
 }

@@ -16,7 +16,7 @@ import { type FullTile, TILE_BYTES } from "../../core/tile.ts";
 import { timestamp } from "../../core/time.ts";
 import type { ObjectVersion, Store } from "../../store/port.ts";
 import type { LogIdentity } from "../archive.ts";
-import { type Finding, finding } from "../finding.ts";
+import { type Finding, finding, isReadFailure } from "../finding.ts";
 import { rotationMark } from "../rotations.ts";
 import type { OpenedSegment } from "../segment/open.ts";
 import { checkLock } from "./lock-check.ts";
@@ -132,7 +132,7 @@ export class LogObjects {
     } as const;
     const { present, findings } = await examinePlace(this.#store, named, versions, signal);
     // Once is enough where the segment itself can't be read either.
-    const unread = read !== null && isSteleError(read, "store.denied", "store.unreachable", "store.unsupported");
+    const unread = isSteleError(read) && isReadFailure(read.code);
     for (const one of findings) if (!unread || one.code !== "segment.unreadable") found(one);
     if (!inRange) return;
     const where = { object: key, versionId: segment.versionId, index };

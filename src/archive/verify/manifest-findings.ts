@@ -1,7 +1,7 @@
 import type { ErrorCode } from "../../core/error.ts";
 import type { LogIdentity } from "../archive.ts";
 import type { Candidates, Other } from "../candidates.ts";
-import { type Finding, type FindingCode, finding } from "../finding.ts";
+import { type Finding, type FindingCode, finding, isReadFailure } from "../finding.ts";
 
 /** What lies in a manifest's place besides the manifest, or instead of it. */
 export function manifestFindings(log: LogIdentity, { index, chosen, others, deleteMarkers }: Candidates): Finding[] {
@@ -52,13 +52,10 @@ function otherFinding(log: LogIdentity, index: number, { version, refused }: Oth
 
 /** Why there is no manifest where an object lies in its place. */
 function codeOf(code: ErrorCode): FindingCode {
+  if (isReadFailure(code)) return "manifest.unreadable";
   switch (code) {
     case "proof.signature":
       return "checkpoint.bad-signature";
-    case "store.denied":
-    case "store.unreachable":
-    case "store.unsupported":
-      return "manifest.unreadable";
     case "store.not-found":
       return "manifest.missing";
     default:
