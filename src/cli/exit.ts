@@ -6,7 +6,7 @@ export const EXIT = { sound: 0, unsound: 1, usage: 2, unknown: 3 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** The caller's to mend, though the store or the log says so. */
-const USAGE: readonly ErrorCode[] = ["store.exists", "log.key", "log.closed", "format.key"];
+const USAGE: readonly ErrorCode[] = ["store.exists", "log.key", "log.closed", "format.key", "spool.locked"];
 /** Trouble of a named file that is not the file's absence: it may be there and sound. */
 const NOT_ABSENCE = new Set(["EACCES", "EPERM", "EIO", "EMFILE", "ENFILE", "ENOSPC", "EROFS", "EDQUOT", "EBUSY"]);
 
@@ -19,7 +19,8 @@ export function exitOfError(error: SteleError): ExitCode {
   const { code } = error;
   if (code === "input.unreadable") return readingFailed(error) ? EXIT.unknown : EXIT.usage;
   if (code.startsWith("input.") || USAGE.includes(code)) return EXIT.usage;
-  if (code.startsWith("format.") || code.startsWith("proof.") || code === "log.unsound") return EXIT.unsound;
+  if (code.startsWith("format.") || code.startsWith("proof.") || code === "log.unsound" || code === "spool.damaged")
+    return EXIT.unsound;
   return EXIT.unknown;
 }
 

@@ -6,6 +6,7 @@
  * - `proof.*`   well-formed bytes whose cryptography does not hold
  * - `store.*`   the place where objects lie refused, failed or could not be reached
  * - `log.*`     a log's state forbids what was asked
+ * - `spool.*`   the local disk under a writer refused, or does not hold what was acknowledged
  */
 export type ErrorCode =
   | "input.invalid"
@@ -37,7 +38,11 @@ export type ErrorCode =
   | "log.fenced"
   | "log.closed"
   | "log.unsound"
-  | "log.key";
+  | "log.key"
+  | "spool.full"
+  | "spool.locked"
+  | "spool.damaged"
+  | "spool.failed";
 
 /** The one error class of Stele. `message` names the argument, what was expected, what was found and what to do. */
 export class SteleError extends Error {

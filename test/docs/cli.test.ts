@@ -40,6 +40,10 @@ const ERROR_CODES: Readonly<Record<ErrorCode, true>> = {
   "log.closed": true,
   "log.unsound": true,
   "log.key": true,
+  "spool.full": true,
+  "spool.locked": true,
+  "spool.damaged": true,
+  "spool.failed": true,
 };
 
 let page = "";
