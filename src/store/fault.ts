@@ -1,6 +1,9 @@
-import { SteleError } from "../core/error.ts";
+import { isSteleError, SteleError } from "../core/error.ts";
 import type { Retention } from "../core/retention.ts";
+import { answered, type FailureStatus } from "./fault/answers.ts";
+import { type HangFault, unlessAborted } from "./fault/hang.ts";
 import type {
+  CallOptions,
   GetOptions,
   ListOptions,
   LockState,
@@ -31,6 +34,10 @@ export interface PlannedCall {
 /**
  * - `unpersisted`: the call fails and did nothing; a listing fails after its first `items` (default 0).
  * - `persisted`: the call does its work, and is then reported as failed; of a listing, at its end.
+ * - `answer`: the call fails as the S3 adapter does when the store answers with `status`: `persisted` after its work, else
+ *   before (the default). For a put, 412 is no failure but the outcome `exists`, though nothing need be there.
+ * - `hang`: made by `hanging`.
+ * - `slow`: the call, and each version of a listing, waits for `wait()` first.
  * - `altered`: a put stores, or a get returns, other bytes than it was given. Other calls have no bytes to alter.
  *
  * `error` is what is thrown; `store.unreachable` when left out.
@@ -38,6 +45,9 @@ export interface PlannedCall {
 export type Fault =
   | { readonly kind: "unpersisted"; readonly error?: unknown; readonly items?: number }
   | { readonly kind: "persisted"; readonly error?: unknown }
+  | { readonly kind: "answer"; readonly status: FailureStatus; readonly persisted?: boolean; readonly items?: number }
+  | HangFault
+  | { readonly kind: "slow"; readonly wait: () => Promise<unknown> }
   | { readonly kind: "altered"; readonly body: (body: Uint8Array) => Uint8Array };
 
 /** Which calls go wrong, and how; null for those that don't. */
@@ -97,55 +107,69 @@ class StoreWithFaults implements FaultyStore {
     return this.#log.filter((made) => made.call === call).length;
   }
 
-  putIfAbsent(key: string, body: Uint8Array, options: PutOptions): Promise<PutResult> {
-    return this.#run("putIfAbsent", key, (fault) =>
-      this.#store.putIfAbsent(key, fault?.kind === "altered" ? fault.body(body.slice()) : body, options),
-    );
+  async putIfAbsent(key: string, body: Uint8Array, options: PutOptions): Promise<PutResult> {
+    try {
+      return await this.#run("putIfAbsent", key, options, (fault) =>
+        this.#store.putIfAbsent(key, fault?.kind === "altered" ? fault.body(body.slice()) : body, options),
+      );
+    } catch (error) {
+      if (isSteleError(error, "store.exists")) return { outcome: "exists" };
+      throw error;
+    }
   }
 
   get(key: string, options: GetOptions): Promise<StoredObject> {
-    return this.#run("get", key, async (fault) => {
+    return this.#run("get", key, options, async (fault) => {
       const object = await this.#store.get(key, options);
       return fault?.kind === "altered" ? { ...object, body: new Uint8Array(fault.body(object.body)) } : object;
     });
   }
 
   head(key: string, options?: VersionOptions): Promise<ObjectHead | null> {
-    return this.#run("head", key, () => this.#store.head(key, options));
+    return this.#run("head", key, options, () => this.#store.head(key, options));
   }
 
   lockState(key: string, options?: VersionOptions): Promise<LockState> {
-    return this.#run("lockState", key, () => this.#store.lockState(key, options));
+    return this.#run("lockState", key, options, () => this.#store.lockState(key, options));
   }
 
   extendRetention(key: string, retention: Retention, options?: VersionOptions): Promise<void> {
-    return this.#run("extendRetention", key, () => this.#store.extendRetention(key, retention, options));
+    return this.#run("extendRetention", key, options, () => this.#store.extendRetention(key, retention, options));
   }
 
   setLegalHold(key: string, held: boolean, options?: VersionOptions): Promise<void> {
-    return this.#run("setLegalHold", key, () => this.#store.setLegalHold(key, held, options));
+    return this.#run("setLegalHold", key, options, () => this.#store.setLegalHold(key, held, options));
   }
 
-  async *versions(prefix: string, options?: ListOptions): AsyncIterable<ObjectVersion> {
+  async *versions(prefix: string, options: ListOptions = {}): AsyncIterable<ObjectVersion> {
     const { made, fault } = this.#begin("versions", prefix);
-    let left = fault?.kind === "unpersisted" ? (fault.items ?? 0) : Infinity;
-    if (left === 0) throw this.#fail(made, fault);
-    try {
-      for await (const version of this.#store.versions(prefix, options)) {
-        yield version;
-        if (--left === 0) break;
+    let left = failsBefore(fault) ? (fault.items ?? 0) : Infinity;
+    await this.#delay(made, fault, options.signal);
+    if (left > 0) {
+      try {
+        for await (const version of this.#store.versions(prefix, options)) {
+          await this.#delay(made, fault, options.signal);
+          yield version;
+          if (--left === 0) break;
+        }
+      } catch (error) {
+        this.#end(made, "threw");
+        throw error;
       }
-    } catch (error) {
-      this.#end(made, "threw");
-      throw error;
     }
-    if (fault?.kind === "persisted" || fault?.kind === "unpersisted") throw this.#fail(made, fault);
-    this.#end(made, "ok");
+    if (failsBefore(fault) || failsAfter(fault)) throw await this.#failure(made, fault, options.signal);
+    this.#end(made, fault?.kind ?? "ok");
   }
 
-  async #run<T>(call: StoreCall, key: string, perform: (fault: Fault | null) => Promise<T>): Promise<T> {
+  async #run<T>(
+    call: StoreCall,
+    key: string,
+    options: CallOptions | undefined,
+    perform: (fault: Fault | null) => Promise<T>,
+  ): Promise<T> {
     const { made, fault } = this.#begin(call, key);
-    if (fault?.kind === "unpersisted") throw this.#fail(made, fault);
+    if (failsBefore(fault)) throw await this.#failure(made, fault, options?.signal);
+    await this.#delay(made, fault, options?.signal);
     let result: T;
     try {
       result = await perform(fault);
@@ -153,7 +177,7 @@ class StoreWithFaults implements FaultyStore {
       this.#end(made, "threw");
       throw error;
     }
-    if (fault?.kind === "persisted") throw this.#fail(made, fault);
+    if (failsAfter(fault)) throw await this.#failure(made, fault, options?.signal);
     this.#end(made, fault?.kind ?? "ok");
     return result;
   }
@@ -168,10 +192,33 @@ class StoreWithFaults implements FaultyStore {
     this.#log[made.index] = { ...made, outcome };
   }
 
-  #fail(made: PlannedCall, fault: Fault | null): unknown {
-    const kind = fault?.kind ?? "unpersisted";
-    this.#end(made, kind);
-    const given = fault !== null && fault.kind !== "altered" ? fault.error : undefined;
-    return given ?? new SteleError("store.unreachable", `injected fault (${kind}): ${made.call} ${made.key}`);
+  /** What a call throws for its fault; of one that hangs, when that is over. */
+  async #failure(made: PlannedCall, fault: Failing, signal: AbortSignal | undefined): Promise<unknown> {
+    this.#end(made, fault.kind);
+    if (fault.kind === "answer") return answered(made.call, made.key, fault.status);
+    if (fault.kind === "hang") {
+      fault.reached?.();
+      await unlessAborted(fault.until, signal);
+    }
+    return fault.error ?? new SteleError("store.unreachable", `injected fault (${fault.kind}): ${made.call} ${made.key}`);
   }
+
+  async #delay(made: PlannedCall, fault: Fault | null, signal: AbortSignal | undefined): Promise<void> {
+    if (fault?.kind !== "slow") return;
+    // The outcome of a call that is given up while it waits.
+    this.#end(made, "slow");
+    await unlessAborted(fault.wait(), signal);
+  }
+}
+
+type Failing = Exclude<Fault, { readonly kind: "slow" | "altered" }>;
+
+function failsBefore(fault: Fault | null): fault is Exclude<Failing, { readonly kind: "persisted" }> {
+  if (fault?.kind === "answer" || fault?.kind === "hang") return fault.persisted !== true;
+  return fault?.kind === "unpersisted";
+}
+
+function failsAfter(fault: Fault | null): fault is Exclude<Failing, { readonly kind: "unpersisted" }> {
+  if (fault?.kind === "answer" || fault?.kind === "hang") return fault.persisted === true;
+  return fault?.kind === "persisted";
 }

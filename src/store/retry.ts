@@ -62,7 +62,11 @@ class RetryingStore implements Store {
   async putIfAbsent(key: string, body: Uint8Array, options: PutOptions): Promise<PutResult> {
     for (let failures = 0; ;) {
       try {
-        return await this.#store.putIfAbsent(key, body, options);
+        const result = await this.#store.putIfAbsent(key, body, options);
+        if (result.outcome === "created" || failures === 0) return result;
+        // What is in the way may be the earlier try, kept after it was looked for.
+        const late = await this.#findSame(key, body, options.signal);
+        return late === null ? result : { outcome: "created", versionId: late.versionId };
       } catch (error) {
         await this.#waitOrThrow(error, ++failures, options.signal);
       }

@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { SteleError } from "../../src/core/error.ts";
 import { timestamp } from "../../src/core/time.ts";
-import { type FaultPlan, type FaultyStore, type StoreCall, withFaults } from "../../src/store/fault.ts";
+import { faultAt, type FaultPlan, type FaultyStore, type StoreCall, withFaults } from "../../src/store/fault.ts";
+import type { FailureStatus } from "../../src/store/fault/answers.ts";
+import { hanging } from "../../src/store/fault/hang.ts";
 import { MemoryStore } from "../../src/store/memory/memory.ts";
 import type { ListOptions, PutResult, Store } from "../../src/store/port.ts";
 import { type RetryOptions, withRetry } from "../../src/store/retry.ts";
@@ -115,6 +117,17 @@ describe.each([true, false])("a put that failed, on a store that heeds If-None-M
   });
 });
 
+test("a put that is kept after it was looked for is found when its repetition is refused", async () => {
+  const store = new MemoryStore({ now, conditionalPut: true });
+  const faulty = withFaults(store, (made) => {
+    if (made.call === "putIfAbsent" && made.nth === 1) store.overwrite("b", bytes);
+    return failsFirstPut("unpersisted")(made);
+  });
+  const result = await withRetry(faulty, options()).putIfAbsent("b", bytes, { retention: null });
+  expect(await keysOf(store)).toEqual([`b@${result.outcome === "created" ? result.versionId : "?"}`]);
+  expect(faulty.count("putIfAbsent")).toBe(2);
+});
+
 test.each<[StoreCall, (store: Store) => Promise<unknown>]>([
   ["extendRetention", (store) => store.extendRetention("a", { mode: "COMPLIANCE", until: timestamp(now() + 1000) })],
   ["setLegalHold", (store) => store.setLegalHold("a", true)],
@@ -171,4 +184,31 @@ test("the default wait is ended by an abort too, with its reason", async () => {
   });
   const store = withRetry(faulty, { baseMs: 3_600_000, maxMs: 3_600_000, random: () => 1 });
   await expect(store.head("a", { signal: controller.signal })).rejects.toBe(reason);
+});
+
+test.each([true, false])("an abort ends a call that hangs, its work done: %s, and it is not made again", async (persisted) => {
+  const controller = new AbortController();
+  const reason = new Error("stop");
+  const { fault, reached } = hanging({ persisted });
+  const faulty = withFaults(memory, () => fault);
+  const put = withRetry(faulty, options()).putIfAbsent("b", bytes, { retention: null, signal: controller.signal });
+  await reached;
+  controller.abort(reason);
+  await expect(put).rejects.toBe(reason);
+  expect(faulty.log).toHaveLength(1);
+  expect(waits).toEqual([]);
+});
+
+test.each<FailureStatus>([500, 503, 409])("%i is tried again", async (status) => {
+  const faulty = withFaults(memory, faultAt("putIfAbsent", 0, { kind: "answer", status, persisted: status !== 409 }));
+  expect(await withRetry(faulty, options()).putIfAbsent("b", bytes, { retention: null })).toMatchObject({ outcome: "created" });
+  expect(await keysOf(memory)).toHaveLength(2);
+});
+
+test.each<StoreCall>(["putIfAbsent", "get"])("403 to %s is final", async (call) => {
+  const faulty = withFaults(memory, faultAt(call, 0, { kind: "answer", status: 403 }));
+  const store = withRetry(faulty, options());
+  const made = call === "get" ? store.get("a", { maxBytes: 3 }) : store.putIfAbsent("b", bytes, { retention: null });
+  await expect(made).rejects.toMatchObject({ code: "store.denied" });
+  expect(faulty.log).toHaveLength(1);
 });

@@ -101,22 +101,29 @@ class DirectoryStore implements Store {
       this.#needFuture(retention);
     }
     if (await this.#files.isTaken(key)) return { outcome: "exists" };
-    const staged = await this.#files.stage(body);
+    const staging = this.#files.stage(body);
     try {
-      signal?.throwIfAborted();
       // Before the object, so that it is never seen unlocked. A crash in between leaves a record without an object, and
       // so does a lost race: the lock of whoever comes after may get longer by it, never shorter.
-      if (retention !== null) {
-        await this.#locks.update(key, (present) => {
-          const merged = strongest(present.retention, retention);
-          return sameRetention(present.retention, merged) ? null : { ...present, retention: merged };
-        });
-      }
+      const recording = retention === null ? null : this.#record(key, retention);
+      // Both wait for the disk.
+      await Promise.allSettled([staging, recording]);
+      await recording;
       signal?.throwIfAborted();
-      return (await this.#files.publish(staged, key)) ? { outcome: "created", versionId: null } : { outcome: "exists" };
+      return (await this.#files.publish(await staging, key)) ? { outcome: "created", versionId: null } : { outcome: "exists" };
     } finally {
-      await this.#files.discard(staged);
+      await staging.then(
+        (staged) => this.#files.discard(staged),
+        () => undefined,
+      );
     }
+  }
+
+  #record(key: string, retention: Retention): Promise<void> {
+    return this.#locks.update(key, (present) => {
+      const merged = strongest(present.retention, retention);
+      return sameRetention(present.retention, merged) ? null : { ...present, retention: merged };
+    });
   }
 
   async get(key: string, { maxBytes, signal }: GetOptions): Promise<StoredObject> {

@@ -52,12 +52,23 @@ export async function statInside(root: Root, name: string): Promise<Stats | null
   let reached = "";
   for (const [i, component] of components.entries()) {
     reached = i === 0 ? component : `${reached}/${component}`;
-    const stats = await lstatOrNull(root, reached);
+    const stats = await statAt(root, reached);
     if (stats === null || i === components.length - 1) return stats;
     if (stats.isSymbolicLink()) throw notFollowed(reached);
     if (!stats.isDirectory()) return null;
   }
   return null;
+}
+
+/** Like {@link statInside}, where the way to `name` was just looked at. */
+export async function statAt(root: Root, name: string): Promise<Stats | null> {
+  try {
+    return await lstat(pathInside(root, name));
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === "ENOENT" || errno === "ENOTDIR") return absent(root);
+    throw fileError(error, `looking for ${name}`);
+  }
 }
 
 /** Like {@link statInside}, for an object: null for a folder too, which is no object. */
@@ -115,16 +126,6 @@ export function notFollowed(name: string): SteleError {
     "store.unsupported",
     `${name} is a symbolic link, and links inside an archive are never followed; replace it by what it points to if that belongs there`,
   );
-}
-
-async function lstatOrNull(root: Root, name: string): Promise<Stats | null> {
-  try {
-    return await lstat(pathInside(root, name));
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === "ENOENT" || errno === "ENOTDIR") return absent(root);
-    throw fileError(error, `looking for ${name}`);
-  }
 }
 
 function notAFile(name: string): SteleError {

@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { type FileHandle, link, mkdir, open, readdir, unlink } from "node:fs/promises";
 import { SteleError } from "../../core/error.ts";
 import { errnoOf, fileError } from "./errno.ts";
-import { checkRoot, notFollowed, OWN_FOLDER, pathInside, type Root, statInside } from "./root.ts";
+import { checkRoot, notFollowed, OWN_FOLDER, pathInside, type Root, statAt, statInside } from "./root.ts";
 
 const TEMPORARY = `${OWN_FOLDER}/tmp`;
 const ABANDONED_AFTER_MS = 86_400_000;
@@ -119,8 +119,9 @@ export class WriteOnce {
     }
   }
 
+  /** Those above it were just made or looked at. */
   async #makeOne(folder: string): Promise<void> {
-    const found = await statInside(this.#root, folder);
+    const found = await statAt(this.#root, folder);
     if (found === null) {
       this.#durable.delete(folder);
       try {

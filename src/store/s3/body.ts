@@ -18,6 +18,7 @@ export async function readBody(
   const stop = () => stream.destroy();
   signal?.addEventListener("abort", stop, { once: true });
   try {
+    signal?.throwIfAborted();
     if (announced === undefined) throw new SteleError("store.unreachable", `${name}: the answer does not say how long it is`);
     if (announced > maxBytes) {
       throw new SteleError("store.too-large", `${name} is ${announced} bytes long, more than the ${maxBytes} expected at most`);

@@ -1,5 +1,17 @@
 import { type ServiceInputTypes, S3Client, type S3ClientConfig, type UploadPartCommandInput } from "@aws-sdk/client-s3";
+import { SteleError } from "../../core/error.ts";
 import { md5Base64 } from "./checksum.ts";
+
+/**
+ * When a connection is given up; the call then fails with `store.unreachable`. There is no limit to a whole request: a
+ * large object on a slow line may take as long as its bytes keep coming.
+ */
+export interface S3Timeouts {
+  /** Until the connection stands, name lookup and the wait for a free one of the 50 included. Milliseconds; default 5,000. */
+  readonly connectMs?: number | undefined;
+  /** Without a byte in either direction. Milliseconds; default 60,000: a store may think long before it answers. */
+  readonly idleMs?: number | undefined;
+}
 
 /** How a bucket is reached. What is left out is found as every AWS tool finds it: environment, profile, instance role. */
 export interface S3Connection {
@@ -12,7 +24,8 @@ export interface S3Connection {
   readonly endpoint?: string | undefined;
   /** Default: the environment's or the profile's, else `us-east-1`. */
   readonly region?: string | undefined;
-  /** Anything else that the SDK's client takes, such as `credentials`. */
+  readonly timeouts?: S3Timeouts | undefined;
+  /** Anything else that the SDK's client takes, such as `credentials`. A `requestHandler` brings its own timeouts. */
   readonly client?: S3ClientConfig | undefined;
 }
 
@@ -26,10 +39,14 @@ export interface S3Clients {
   readonly retrying: S3Client;
 }
 
+/** @throws SteleError `input.invalid` */
 export function s3Clients(connection: S3Connection): S3Clients {
   const shared: S3ClientConfig = {
-    // Without an idle limit, a store that stops answering would be waited for without end.
-    requestHandler: { connectionTimeout: 10_000, socketTimeout: 60_000 },
+    // The SDK's own default is to wait for an answer without end.
+    requestHandler: {
+      connectionTimeout: timeout("connectMs", connection.timeouts?.connectMs ?? 5_000),
+      socketTimeout: timeout("idleMs", connection.timeouts?.idleMs ?? 60_000),
+    },
     ...connection.client,
     region: connection.region ?? connection.client?.region ?? configuredRegion,
     // The SDK's own CRC32 trailers break stores that don't know them; every PUT here states its checksum itself.
@@ -41,6 +58,15 @@ export function s3Clients(connection: S3Connection): S3Clients {
   const retrying = new S3Client(shared);
   statePartMd5(retrying);
   return { once: new S3Client({ ...shared, maxAttempts: 1 }), retrying };
+}
+
+/** A longer one of Node's timers fires at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** The SDK takes 0 for no limit. */
+function timeout(name: keyof S3Timeouts, millis: number): number {
+  if (Number.isInteger(millis) && millis >= 1 && millis <= MAX_TIMER_MS) return millis;
+  throw new SteleError("input.invalid", `timeouts.${name}: expected whole milliseconds from 1 to ${MAX_TIMER_MS}, got ${millis}`);
 }
 
 /**

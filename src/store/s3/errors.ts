@@ -18,7 +18,9 @@ export function s3Failure(error: unknown): S3Failure | null {
   if (!(error instanceof Error)) return null;
   const status = errorStatus(error);
   const code = "code" in error && typeof error.code === "string" ? error.code : undefined;
-  const networkName = /^(TimeoutError|NetworkingError|CredentialsProviderError|ECONN.*|EPIPE)$/.test(error.name);
+  const networkName = /^(TimeoutError|NetworkingError|CredentialsProviderError|TokenProviderError|ECONN.*|EPIPE)$/.test(
+    error.name,
+  );
   if (status === undefined && code === undefined && !networkName) return null;
   const name =
     status === undefined ? (code ?? error.name) : "Code" in error && typeof error.Code === "string" ? error.Code : error.name;
@@ -54,6 +56,7 @@ const RETRIABLE = new Set([
   "NoSuchUpload",
   "OperationAborted",
   "RequestTimeout",
+  // The SDK has learned the store's time from the answer, and signs the next request with it.
   "RequestTimeTooSkewed",
   "ServiceUnavailable",
   "SlowDown",
@@ -63,18 +66,42 @@ const RETRIABLE = new Set([
   "XAmzContentSHA256Mismatch",
 ]);
 
+/** Refused for who is asking, whatever the status: AWS gives 400 for some of them. */
+const DENIED = new Set([
+  "CredentialsProviderError",
+  "ExpiredToken",
+  "ExpiredTokenException",
+  "InvalidClientTokenId",
+  "InvalidToken",
+  "RequestExpired",
+  "TokenProviderError",
+  "TokenRefreshRequired",
+  "UnrecognizedClientException",
+]);
+
+/** The SDK's name for an answer without a code, such as every HEAD's. */
+const NAMELESS = "Unknown";
+
 const ADVICE: Readonly<Record<string, string>> = {
+  AccessDenied: "check what these credentials may do with this bucket",
   AuthorizationHeaderMalformed: "the bucket is in another region: set AWS_REGION",
   BadDigest: "the bytes changed on the way and were not stored: try again",
   ConditionalRequestConflict: "another request for the same key was under way: read what is there, then try again",
   CredentialsProviderError: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile",
   ExpiredToken: "renew the credentials",
+  ExpiredTokenException: "renew the credentials",
   InvalidAccessKeyId: "check the credentials and the endpoint",
+  InvalidClientTokenId: "check the credentials and the endpoint",
+  InvalidToken: "check AWS_SESSION_TOKEN, or renew the credentials",
   NoSuchBucket: "the bucket does not exist: check its name and the endpoint, or create it with `stele init`",
   NoSuchUpload: "the upload was completed or removed meanwhile: read what is there, then try again",
   PermanentRedirect: "the bucket is in another region: set AWS_REGION",
+  RequestExpired: "renew the credentials, and check this machine's clock",
   RequestTimeTooSkewed: "this machine's clock and the store's are too far apart: correct the clock",
   SignatureDoesNotMatch: "check the secret key",
+  TokenProviderError: "log in again, or renew the credentials",
+  TokenRefreshRequired: "renew the credentials",
+  UnrecognizedClientException: "check the credentials and the endpoint",
 };
 
 /**
@@ -86,7 +113,7 @@ export function s3Error(error: unknown, action: string, signal?: AbortSignal): u
   if (isSteleError(error)) return error;
   const failure = s3Failure(error);
   if (failure === null) return error;
-  const advice = ADVICE[failure.name];
+  const advice = adviceFor(failure);
   const answer = failure.status === undefined ? failure.name : `HTTP ${failure.status} ${failure.name}`;
   const detail = failure.message === "UnknownError" || failure.message === failure.name ? "" : ` (${failure.message})`;
   return new SteleError(errorCode(failure), `${action}: ${answer}${detail}${advice === undefined ? "" : `; ${advice}`}`, {
@@ -94,16 +121,25 @@ export function s3Error(error: unknown, action: string, signal?: AbortSignal): u
   });
 }
 
+function adviceFor({ name, status }: S3Failure): string | undefined {
+  const isUnsaid = name === NAMELESS && (status === 400 || status === 401 || status === 403);
+  return isUnsaid
+    ? "the answer does not say why: check the credentials (they may have expired), what they may do, and this machine's clock"
+    : ADVICE[name];
+}
+
 function errorCode(failure: S3Failure): ErrorCode {
   const { name, status } = failure;
-  if (name === "CredentialsProviderError") return "store.denied";
+  if (DENIED.has(name)) return "store.denied";
   if (saysAbsent(failure)) return "store.not-found";
-  if (status === undefined || status === 429 || RETRIABLE.has(name)) return "store.unreachable";
+  if (status === undefined || status === 408 || status === 429 || RETRIABLE.has(name)) return "store.unreachable";
   if (status === 501) return "store.unsupported";
   if (status >= 500) return "store.unreachable";
   // An answer that was a success and could not be read tells nothing.
   if (status < 300) return "store.unreachable";
-  if (status === 401 || status === 403 || name === "ExpiredToken") return "store.denied";
+  if (status === 401 || status === 403) return "store.denied";
+  // What a HEAD is refused with under an expired token.
+  if (status === 400 && name === NAMELESS) return "store.denied";
   return "store.unsupported";
 }
 

@@ -17,7 +17,7 @@ export interface S3StoreOptions extends S3Connection {
 
 /**
  * The store at `s3://bucket/prefix`. Opening sends nothing.
- * @throws SteleError `input.invalid` for a bucket or prefix that S3 can't have
+ * @throws SteleError `input.invalid` for a bucket or prefix that S3 can't have, or a timeout that is none
  */
 export function openS3Store(options: S3StoreOptions): S3Store {
   return new S3Store(s3Clients(options), {
