@@ -6,11 +6,12 @@ import type { Timestamp } from "../../core/time.ts";
 import type { SegmentLimits } from "../input/segmenter.ts";
 import type { NewAppend } from "../provenance.ts";
 import { MAX_RAW_BYTES } from "../segment/open.ts";
+import type { ClosedFile, CommittedFile, Delivery, Spooled } from "./delivery.ts";
 import { spoolFailed } from "./failure.ts";
 import { nodeFiles, type SpoolFiles } from "./files.ts";
-import { FrameBuffer } from "./frame.ts";
-import { GrowingFile } from "./growing-file.ts";
-import { type Arrival, Intake } from "./intake.ts";
+import { GroupCommit } from "./group-commit.ts";
+import type { GrowingFile } from "./growing-file.ts";
+import { Intake } from "./intake.ts";
 import type { Loss } from "./quarantine.ts";
 import { readBack } from "./read-back.ts";
 import { RecentIds } from "./recent-ids.ts";
@@ -33,49 +34,6 @@ export interface SpoolOptions {
   readonly onClosed?: (file: ClosedFile) => void;
 }
 
-/** Entries that arrived together and stay together. */
-export interface Delivery {
-  readonly source: string;
-  /** Idempotency key within the source. */
-  readonly id?: string | undefined;
-  /** How far the source has been read with this delivery. */
-  readonly cursor?: string | undefined;
-  readonly count: number;
-  /** `count` entries, each followed by a line feed. Must not be changed until the append is settled. */
-  readonly bytes: Uint8Array;
-}
-
-export interface Spooled {
-  /** Index of the delivery's first entry in the log. */
-  readonly first: number;
-  readonly count: number;
-  /** Whether the id was accepted before; `first` and `count` are then those of that time. */
-  readonly duplicate: boolean;
-}
-
-/** A file that nothing is added to any more: exactly one segment's entries. */
-export interface ClosedFile {
-  readonly path: string;
-  readonly first: number;
-  readonly count: number;
-  /** Bytes of the entries, each with its line feed. */
-  readonly rawBytes: number;
-  /** Bytes on disk. */
-  readonly fileBytes: number;
-  /** When its first entry arrived. */
-  readonly since: Timestamp;
-}
-
-/** What a manifest committed of a file. */
-export interface CommittedFile {
-  /** Index of the manifest. */
-  readonly manifest: number;
-  /** Leaf hash of the manifest. */
-  readonly leaf: Uint8Array;
-  /** The signed note. */
-  readonly checkpoint: string;
-}
-
 /** What opening a spool found and did. */
 export interface Recovery {
   readonly entries: number;
@@ -87,16 +45,6 @@ export interface Recovery {
 }
 
 const DEFAULT_WINDOW = { ids: 1_000_000, millis: 86_400_000 };
-
-interface Waiting extends Arrival {
-  readonly settle: (spooled: Spooled) => void;
-  readonly refuse: (error: unknown) => void;
-}
-
-interface Cut {
-  readonly settle: (file: ClosedFile | null) => void;
-  readonly refuse: (error: unknown) => void;
-}
 
 /** A closed file, with what the state is to keep of it. */
 interface Held extends ClosedFile {
@@ -118,21 +66,15 @@ export class Spool implements AsyncDisposable {
   readonly #options: SpoolOptions;
   readonly #files: SpoolFiles;
   readonly #state: SpoolState;
-  readonly #frames = new FrameBuffer();
+  readonly #commit: GroupCommit;
   readonly #recent: RecentIds;
   readonly #cursors: Map<string, string>;
   readonly #intake: Intake;
   #pending: readonly Held[];
-  #filling: GrowingFile | null = null;
-  #next: number | null;
   #entries: number;
   #pendingBytes: number;
-  /** Appends and cuts that wait for their turn. */
-  #queue: (Waiting | Cut)[] = [];
-  #draining: Promise<void> | null = null;
   /** Writing to the state, one after the other. */
   #stateTurn: Promise<unknown> = Promise.resolve();
-  #broken: SteleError | null = null;
   #closing: Promise<void> | null = null;
   /** Archived files that could not be removed yet. */
   #leftovers: string[] = [];
@@ -154,7 +96,21 @@ export class Spool implements AsyncDisposable {
     for (const { cursors } of recovered.files) for (const [source, cursor] of cursors) this.#cursors.set(source, cursor);
     this.#pending = recovered.files.map((file) => ({ ...file, ids: [] }));
     const last = recovered.files.at(-1);
-    this.#next = last === undefined ? state.stand : last.first + last.count;
+    this.#commit = new GroupCommit(
+      {
+        folder,
+        origin: options.origin,
+        limits: options.limits,
+        files: this.#files,
+        recent: this.#recent,
+        written: (entries, group) => {
+          this.#entries += entries;
+          for (const { source, cursor } of group) if (cursor !== undefined) this.#cursors.set(source, cursor);
+        },
+        ended: (file, since) => this.#hold(file, since),
+      },
+      last === undefined ? state.stand : last.first + last.count,
+    );
     this.#entries = recovered.files.reduce((sum, { count }) => sum + count, 0);
     this.#pendingBytes = recovered.files.reduce((sum, { fileBytes }) => sum + fileBytes, 0);
     const { tornBytes, quarantined } = recovered;
@@ -193,7 +149,7 @@ export class Spool implements AsyncDisposable {
 
   /** Index that the next entry gets, after those that are durable; null while a new spool was not told where its log stands. */
   get next(): number | null {
-    return this.#next;
+    return this.#commit.next;
   }
 
   /**
@@ -201,18 +157,18 @@ export class Spool implements AsyncDisposable {
    * @throws RangeError when entries wait in it that end elsewhere, or the log stands before what was archived from here
    */
   start(next: number): void {
-    if (next === this.#next) return;
+    if (next === this.next) return;
     const archived = this.#state.remembered?.next ?? 0;
-    const isEmpty = this.#pending.length === 0 && this.#filling === null && this.#queue.length === 0;
+    const isEmpty = this.#pending.length === 0 && this.#commit.isIdle;
     if (!Number.isSafeInteger(next) || next < archived || !isEmpty) {
       throw new RangeError(
         isEmpty
           ? `start: expected an index from ${archived} on, up to which this spool's entries are archived, got ${next}`
-          : `start: expected ${this.#next}, where the entries in the spool end, got ${next}`,
+          : `start: expected ${this.next}, where the entries in the spool end, got ${next}`,
       );
     }
     this.#state.start(next);
-    this.#next = next;
+    this.#commit.start(next);
   }
 
   /** Files that wait to be archived, oldest first, without the one that is being filled. */
@@ -222,14 +178,14 @@ export class Spool implements AsyncDisposable {
 
   /** What is durable in the file that is being filled; null while there is none. */
   get filling(): { readonly first: number; readonly count: number; readonly rawBytes: number; readonly since: Timestamp } | null {
-    const file = this.#filling;
+    const file = this.#commit.filling;
     if (file === null || file.since === null) return null;
     return { first: file.first, count: file.count, rawBytes: file.rawBytes, since: file.since };
   }
 
   /** Bytes on disk of all files. */
   get bytes(): number {
-    return this.#pendingBytes + (this.#filling?.bytes ?? 0);
+    return this.#pendingBytes + (this.#commit.filling?.bytes ?? 0);
   }
 
   /** Entries that are durable here and not archived. */
@@ -249,18 +205,15 @@ export class Spool implements AsyncDisposable {
     const { source, id } = delivery;
     try {
       this.#requireOpen();
-      if (this.#next === null) throw new RangeError("append: a new spool must be told first where its log stands (start)");
+      if (this.next === null) throw new RangeError("append: a new spool must be told first where its log stands (start)");
       const arrival = this.#intake.take(delivery);
       const { millis } = arrival;
       if (id !== undefined) {
         const known = this.#recent.find(source, id, millis) ?? this.#state.findId(source, id, millis);
         if (known !== null) return asDuplicate(known);
       }
-      const spooled = new Promise<Spooled>((settle, refuse) => {
-        this.#queue.push({ ...arrival, settle, refuse });
-      });
+      const spooled = this.#commit.append(arrival);
       if (id !== undefined) this.#recent.add(source, id, millis, spooled);
-      this.#draining ??= this.#drain();
       return spooled;
     } catch (error) {
       return Promise.reject(error instanceof Error ? error : new TypeError(String(error)));
@@ -272,12 +225,9 @@ export class Spool implements AsyncDisposable {
    * @returns null when nothing was in it
    * @throws SteleError `spool.failed` when the spool has to be opened again
    */
-  cut(): Promise<ClosedFile | null> {
-    return new Promise((settle, refuse) => {
-      this.#requireOpen();
-      this.#queue.push({ settle, refuse });
-      this.#draining ??= this.#drain();
-    });
+  async cut(): Promise<ClosedFile | null> {
+    this.#requireOpen();
+    return this.#commit.cut();
   }
 
   /**
@@ -340,110 +290,19 @@ export class Spool implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    await this.#draining;
-    await this.#filling?.close();
+    await this.#commit.close();
     await this.#stateTurn;
     this.#state.close();
   }
 
-  async #drain(): Promise<void> {
-    for (;;) {
-      // Whoever was answered calls again before this comes back: all of them share the next write.
-      await new Promise<void>((go) => process.nextTick(go));
-      const head = this.#queue[0];
-      if (head === undefined) break;
-      if (this.#broken !== null) {
-        for (const waiting of this.#queue) {
-          if ("bytes" in waiting && waiting.id !== undefined) this.#recent.remove(waiting.source, waiting.id, waiting.millis);
-          waiting.refuse(this.#broken);
-        }
-        this.#queue = [];
-      } else if ("bytes" in head) {
-        await this.#writeGroup();
-      } else {
-        this.#queue.shift();
-        head.settle(await this.#end());
-      }
-    }
-    this.#draining = null;
-  }
-
-  /** Writes what the next frame of the file has room for; ends the file when that is nothing. */
-  async #writeGroup(): Promise<void> {
-    const file = (this.#filling ??= this.#newFile());
-    const group: Waiting[] = [];
-    for (const waiting of this.#queue) {
-      if (!("bytes" in waiting) || !file.admits(waiting)) break;
-      group.push(waiting);
-    }
-    if (group.length === 0) {
-      await this.#end();
-      return;
-    }
-    this.#queue = group.length === this.#queue.length ? [] : this.#queue.slice(group.length);
-    let first = file.next;
-    try {
-      await file.write(group);
-    } catch (error) {
-      await this.#fail(file, group, error);
-      return;
-    }
-    this.#next = file.next;
-    this.#entries += file.next - first;
-    for (const { source, id, cursor, count, millis, settle } of group) {
-      if (cursor !== undefined) this.#cursors.set(source, cursor);
-      if (id !== undefined) file.ids.push({ source, id, first, count, millis });
-      settle({ first, count, duplicate: false });
-      first += count;
-    }
-    if (file.isFull) await this.#end();
-  }
-
-  #newFile(): GrowingFile {
-    const { origin, limits } = this.#options;
-    return new GrowingFile(this.#folder, this.#next ?? 0, origin, limits, this.#files, this.#frames);
-  }
-
-  /** Ends the file that is being filled. */
-  async #end(): Promise<ClosedFile | null> {
-    const file = this.#filling;
-    if (file === null) return null;
-    this.#filling = null;
-    if (file.since === null) {
-      await file.close();
-      return null;
-    }
-    const { path, first, count, rawBytes, bytes, since, cursors, ids } = file;
+  #hold({ path, first, count, rawBytes, bytes, cursors, ids }: GrowingFile, since: Timestamp): ClosedFile {
     const held: Held = { path, first, count, rawBytes, fileBytes: bytes, since, cursors, ids };
     this.#pending = [...this.#pending, held];
     this.#pendingBytes += bytes;
     // What fails here is tried again when the file is retired.
     this.#inTurn(() => this.#storeIds(held)).catch(() => undefined);
     this.#options.onClosed?.(held);
-    await file.close();
     return held;
-  }
-
-  /** Refuses a group whose write failed, and ends its file at what was synced before. */
-  async #fail(file: GrowingFile, group: readonly Waiting[], cause: unknown): Promise<void> {
-    let refusal = spoolFailed(cause, `writing to ${file.path}`);
-    try {
-      await file.abandon();
-      await this.#end();
-    } catch (error) {
-      await file.close();
-      // What is on disk behind the last synced frame is not known now: the file is not given out.
-      refusal = new SteleError(
-        "spool.failed",
-        `${refusal.message}; and what was written of it could not be taken back: open the spool again, which finds out what is there. Nothing acknowledged is lost; what was refused now may be there as well`,
-        { cause: error },
-      );
-      this.#broken = refusal;
-    }
-    for (const { source, id, millis, refuse } of group) {
-      if (id !== undefined) this.#recent.remove(source, id, millis);
-      refuse(refusal);
-    }
   }
 
   async #storeIds(held: Held): Promise<void> {
@@ -475,7 +334,7 @@ export class Spool implements AsyncDisposable {
 
   #requireOpen(): void {
     if (this.#closing !== null) throw new SteleError("spool.failed", `the spool ${this.#folder} is closed`);
-    if (this.#broken !== null) throw this.#broken;
+    if (this.#commit.broken !== null) throw this.#commit.broken;
   }
 }
 

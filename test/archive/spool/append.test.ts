@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { nodeFiles, type SpoolFile, type SpoolFiles } from "../../../src/archive/spool/files.ts";
-import type { ClosedFile, Delivery, Spooled } from "../../../src/archive/spool/spool.ts";
+import type { ClosedFile, Delivery, Spooled } from "../../../src/archive/spool/delivery.ts";
 import { LIMITS } from "./constants.ts";
 import { allEntries, commitOf, delivery, entriesOf, newFolder, newSpool, NOW, openSpool, reopened } from "./fixture.ts";
 import { FaultyFiles } from "./faulty-files.ts";

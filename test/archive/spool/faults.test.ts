@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { isSteleError } from "../../../src/core/error.ts";
-import type { ClosedFile, Spool } from "../../../src/archive/spool/spool.ts";
+import type { ClosedFile } from "../../../src/archive/spool/delivery.ts";
+import type { Spool } from "../../../src/archive/spool/spool.ts";
 import { LIMITS } from "./constants.ts";
 import { type Fault, FaultyFiles } from "./faulty-files.ts";
 import { commitOf, delivery, entriesOf, newFolder, newSpool, openSpool } from "./fixture.ts";

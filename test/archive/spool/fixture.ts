@@ -2,13 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
-import {
-  type ClosedFile,
-  type CommittedFile,
-  type Delivery,
-  Spool,
-  type SpoolOptions,
-} from "../../../src/archive/spool/spool.ts";
+import type { ClosedFile, CommittedFile, Delivery } from "../../../src/archive/spool/delivery.ts";
+import { Spool, type SpoolOptions } from "../../../src/archive/spool/spool.ts";
 import { LIMITS, ORIGIN } from "./constants.ts";
 
 export const NOW: number = Date.UTC(2026, 10, 23, 15);
