@@ -1,30 +1,28 @@
-import { signCheckpoint } from "../core/checkpoint.ts";
-import { chainStart, extendChain } from "../core/chain.ts";
 import { fromBase64, toBase64 } from "../core/bytes.ts";
+import { chainStart, extendChain } from "../core/chain.ts";
+import { signCheckpoint } from "../core/checkpoint.ts";
 import { type Commit, encodeCommit, openCommit } from "../core/commit.ts";
 import { CompactRange } from "../core/compact-range.ts";
-import { descriptionPeriod } from "../core/description.ts";
 import { SteleError } from "../core/error.ts";
 import { emptyRoot } from "../core/hash.ts";
 import type { Signer, VerifierKey } from "../core/key.ts";
-import { logKey, parseLogName, parseSegmentKey, SEGMENTS_PREFIX, TILES_PREFIX } from "../core/layout.ts";
-import { encodeManifest, FORMAT, type Manifest, manifestLeaf, type SegmentReference } from "../core/manifest.ts";
-import { type LockMode, type Period, type Retention, retainUntil } from "../core/retention.ts";
-import { type Timestamp, timestamp } from "../core/time.ts";
+import { logKey } from "../core/layout.ts";
+import { type Append, encodeManifest, FORMAT, type Manifest, manifestLeaf } from "../core/manifest.ts";
+import { type Retention, retainUntil } from "../core/retention.ts";
+import { type Timestamp, timestamp, toMillis } from "../core/time.ts";
 import type { Store } from "../store/port.ts";
-import { type Archive, logKeys, type LogIdentity, logOf } from "./archive.ts";
+import { type Archive, logKeys, type LogIdentity } from "./archive.ts";
 import { describeLog } from "./descriptions.ts";
+import { History } from "./history.ts";
+import { ensureLock } from "./locked-put.ts";
 import { type NewAppend, placeAppends } from "./provenance.ts";
 import { putManifest } from "./put-manifest.ts";
-import { History } from "./history.ts";
-import { locateHead } from "./locate.ts";
-import { ensureLock } from "./locked-put.ts";
-import { putSegment } from "./put-segment.ts";
 import { markRotation } from "./rotations.ts";
-import { MAX_RAW_BYTES } from "./segment/open.ts";
 import type { SealedSegment } from "./segment/seal.ts";
 import { TileWriter } from "./tiles.ts";
+import { kept, type KeptSegment, requireSealed, type StoredSegment, Uploads } from "./uploads.ts";
 import { VERSION } from "./version.ts";
+import { closedBy, findWritable, type WritableLog } from "./writable.ts";
 
 export interface WriterOptions {
   readonly signer: Signer;
@@ -35,82 +33,65 @@ export interface WriterOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What an upload gives, to be committed in order, by this writer or by a later one of the same log. */
+export type UploadedSegment = StoredSegment | KeptSegment;
+
+/** By how much a segment's lock may end earlier than one that began at its commit, in milliseconds. */
+const LATE = 3_600_000;
+
 /**
- * The one writer of one log. Each {@link commit} makes a segment part of the log for good: segment, lock read back, manifest,
- * read back. Another writer on the same log is found out by the manifest's key and ends this one with `log.fenced`.
+ * The one writer of one log. {@link upload} puts segments, several at a time; {@link commitUploaded} makes one after the other
+ * part of the log for good: segment, lock read back, manifest, read back. Another writer on the same log is found out by the
+ * manifest's key and ends this one with `log.fenced`.
  *
- * After an error its state is unknown: open a new one, which finds out from the store how far the log got.
+ * A failed upload leaves the writer as it was. After any other error its state is unknown, and it refuses everything: open a
+ * new one, which finds out from the store how far the log got, and takes over what was uploaded.
  */
 export class LogWriter {
   readonly log: LogIdentity;
   readonly #archive: Archive;
   readonly #store: Store;
   readonly #options: WriterOptions;
-  readonly #retention: { readonly mode: LockMode; readonly period: Period };
+  readonly #terms: WritableLog["retention"];
   readonly #tiles: TileWriter;
+  readonly #uploads: Uploads;
   #keys: readonly VerifierKey[];
   /** Commits one after the other, whoever calls. */
   #turn: Promise<unknown> = Promise.resolve();
   #signer: Signer;
   #head: Commit | null;
   #failed: unknown = null;
-  #fresh = true;
 
-  private constructor(
-    archive: Archive,
-    log: LogIdentity,
-    options: WriterOptions,
-    retention: { readonly mode: LockMode; readonly period: Period },
-    keys: readonly VerifierKey[],
-    head: Commit | null,
-  ) {
+  private constructor(archive: Archive, options: WriterOptions, { log, newest, keys, retention }: WritableLog) {
     this.log = log;
     this.#archive = archive;
     this.#store = archive.store;
     this.#options = options;
-    this.#retention = retention;
+    this.#terms = retention;
     this.#tiles = new TileWriter(archive.store, log);
+    this.#uploads = new Uploads(archive.store, log, options.signal);
     this.#keys = keys;
     this.#signer = options.signer.rename(log.origin);
-    this.#head = head;
+    this.#head = newest?.commit ?? null;
   }
 
   /**
    * Finds the log's head and makes ready to append after it.
-   * @throws SteleError `log.key` when the signer's key is not in force, `log.closed`, `store.*`
+   * @throws SteleError `log.key` when the signer's key is not in force, `log.closed`, `log.unsound`, `store.*`
    */
   static async open(archive: Archive, name: string, options: WriterOptions): Promise<LogWriter> {
-    const { store, description } = archive;
-    const log = logOf(archive, parseLogName(name));
-    if (store.capabilities.locks === "none") {
-      throw new SteleError(
-        "store.unsupported",
-        `${store.url} is a plain copy of an archive, without locks: it can be read, but not written to`,
-      );
-    }
-    if (description === null)
-      throw new SteleError("format.description", `${store.url}: without its archive.json an archive can't be written to`);
-    const signer = options.signer.rename(log.origin);
-    const { newest, ring, keys } = await locateHead(store, log, logKeys(archive, log), options.signal);
-    const head = newest?.commit ?? null;
-    requireInForce(log, signer.key, ring.inForce);
-    if (head?.manifest.closed === true) {
-      throw new SteleError(
-        "log.closed",
-        `log ${name} was closed with manifest ${head.manifest.index} at ${head.manifest.sealed}: nothing may follow it`,
-      );
-    }
-    const retention = { mode: description.retention.mode, period: descriptionPeriod(description) };
-    const writer = new LogWriter(archive, log, options, retention, keys, head);
-    if (newest === null) {
-      await requireNothingAfterNothing(store, log, options.signal);
-    } else {
-      const { version, commit } = newest;
+    const found = await findWritable(archive, name, ({ origin }) => options.signer.rename(origin).key, options.signal);
+    const writer = new LogWriter(archive, options, found);
+    if (found.newest !== null) {
+      const { version, commit } = found.newest;
       const { retention: promised } = commit.manifest;
-      // Whoever put it may have died before its lock was read back.
-      await ensureLock(store, version.key, version.versionId, promised, options.signal);
-      await writer.#tiles.repair(commit, writer.#history(commit), promised, options.signal);
+      const isOver = promised.until <= timestamp(options.now());
+      // Whoever put it may have died before its lock was read back. A lock that has ended by now can't be set any more.
+      if (!isOver) await ensureLock(writer.#store, version.key, version.versionId, promised, options.signal);
+      const retention = isOver ? writer.#lockFrom(writer.#sealedNow([])) : promised;
+      await writer.#tiles.repair(commit, writer.#history(commit), retention, options.signal);
     }
+    writer.#requireUsable();
     return writer;
   }
 
@@ -130,68 +111,72 @@ export class LogWriter {
   }
 
   /**
-   * Makes a sealed segment part of the log.
+   * Puts a segment that will begin at entry `first`, from {@link nextEntry} on; several may be under way at once. Afterwards
+   * `sealed.stored` is not needed any more. A failed upload may be tried again.
+   *
+   * A crash leaves at most one object for each that was under way: no part of the log, and taken over by whoever puts the
+   * same segment. While the log is empty only its first segment is put, and a copy of each other kept for its commit, so that
+   * a log with others and without manifests is known to have lost its manifests, and is not begun a second time.
+   *
+   * @param appends the provenance of its entries in order, covering all of them
+   * @throws RangeError when entry `first` is committed already
+   */
+  async upload(sealed: SealedSegment, appends: readonly NewAppend[], first: number): Promise<UploadedSegment> {
+    this.#requireUsable();
+    requireSealed(sealed);
+    const runs = placeAppends(appends, first, sealed.count);
+    if (!Number.isSafeInteger(first) || first < this.nextEntry) {
+      throw new RangeError(`upload: expected a segment of entries from ${this.nextEntry} on, got ${first}`);
+    }
+    return this.#head === null && first > 0 ? kept(sealed, runs, first) : this.#put(sealed, runs, first);
+  }
+
+  /**
+   * Makes an uploaded segment part of the log, strictly in order.
+   * @throws RangeError when it does not begin at {@link nextEntry}
+   */
+  commitUploaded(uploaded: UploadedSegment): Promise<Commit> {
+    return this.#inTurn(() => this.#commit(uploaded));
+  }
+
+  /**
+   * Uploads a sealed segment and makes it part of the log.
    * @param appends the provenance of its entries in order, covering all of them
    */
-  async commit(sealed: SealedSegment, appends: readonly NewAppend[]): Promise<Commit> {
-    return this.#guarded(async () => {
-      if (sealed.count === 0 || sealed.rawBytes > MAX_RAW_BYTES) {
-        throw new SteleError(
-          "input.invalid",
-          `segment: expected 1 entry or more, and at most ${MAX_RAW_BYTES} bytes, got ${sealed.count} entries and ${sealed.rawBytes} bytes`,
-        );
-      }
-      const first = this.nextEntry;
-      const runs = placeAppends(appends, first, sealed.count);
-      const day = (runs[0]?.time ?? this.#now(runs)).slice(0, 10);
-      const retention = this.#retentionNow();
-      const stored = await putSegment(this.#store, this.log, {
-        sealed,
-        day,
-        first,
-        retention,
-        ...this.#orphansAfter(),
-        signal: this.#options.signal,
-      });
-      this.#fresh = false;
-      const segment: SegmentReference = {
-        key: stored.key,
-        versionId: stored.versionId,
-        encoding: "zstd",
-        bytes: sealed.stored.length,
-        sha256: toBase64(sealed.sha256),
-        rawBytes: sealed.rawBytes,
-      };
-      const chain = extendChain(this.#chain(), sealed.leaves);
-      const entries = { first, count: sealed.count, root: toBase64(sealed.root), chain: toBase64(chain) };
-      return this.#append({ segment, entries, appends: runs }, retention);
-    });
+  commit(sealed: SealedSegment, appends: readonly NewAppend[]): Promise<Commit> {
+    return this.#inTurn(async () => this.#commit(await this.upload(sealed, appends, this.nextEntry)));
+  }
+
+  /** Commits a manifest without entries: the log's signed word that nothing came. */
+  heartbeat(): Promise<Commit> {
+    return this.#inTurn(() => this.#append(this.#nothing()));
+  }
+
+  /** Commits the log's last manifest. Nothing may follow it, whoever writes: everything is refused with `log.closed`. */
+  finish(): Promise<Commit> {
+    return this.#inTurn(() => this.#append({ ...this.#nothing(), closed: true }));
   }
 
   /**
    * Commits a key rotation, signed by the key in force until now; the next manifest is signed by `next`.
    * The old key is retired.
    */
-  async rotate(next: Signer): Promise<Commit> {
-    return this.#guarded(async () => {
+  rotate(next: Signer): Promise<Commit> {
+    return this.#inTurn(async () => {
       const successor = next.rename(this.log.origin);
       const keys = { add: [successor.key.vkey], retire: [this.#signer.key.vkey] };
-      const retention = this.#retentionNow();
-      await markRotation(this.#store, this.log, this.#head?.after.size ?? 0, retention, this.#options.signal);
-      const commit = await this.#append({ ...this.#nothing(), keys }, retention);
+      const content = this.#nothing();
+      await markRotation(this.#store, this.log, this.#head?.after.size ?? 0, content.retention, this.#options.signal);
+      const commit = await this.#append({ ...content, keys });
       this.#signer = successor;
       this.#keys = [...this.#keys, successor.key];
       return commit;
     });
   }
 
-  #guarded<T>(work: () => Promise<T>): Promise<T> {
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#turn.then(async () => {
-      if (this.#failed !== null) {
-        throw new SteleError("log.fenced", `log ${this.log.name}: this writer stopped at an earlier error; open a new one`, {
-          cause: this.#failed,
-        });
-      }
+      this.#requireUsable();
       try {
         return await work();
       } catch (error) {
@@ -203,20 +188,58 @@ export class LogWriter {
     return turn;
   }
 
-  async #append(content: Pick<Manifest, "segment" | "entries" | "appends" | "keys">, retention: Retention): Promise<Commit> {
+  #requireUsable(): void {
+    if (this.#failed !== null) {
+      throw new SteleError("log.fenced", `log ${this.log.name}: this writer stopped at an earlier error; open a new one`, {
+        cause: this.#failed,
+      });
+    }
+    if (this.#head?.manifest.closed === true) throw closedBy(this.log, this.#head.manifest);
+  }
+
+  #put(sealed: SealedSegment, appends: readonly Append[], first: number): Promise<StoredSegment> {
+    const sealedNow = this.#sealedNow(appends);
+    const retention = this.#lockFrom(sealedNow);
+    const day = (appends[0]?.time ?? sealedNow).slice(0, 10);
+    return this.#uploads.put({ sealed, day, first, appends, retention }, this.#head, this.nextEntry);
+  }
+
+  async #commit(uploaded: UploadedSegment): Promise<Commit> {
+    if (uploaded.first !== this.nextEntry) {
+      throw new RangeError(`commit: expected the segment of entry ${this.nextEntry}, got that of entry ${uploaded.first}`);
+    }
+    const stored = uploaded.kind === "stored" ? uploaded : await this.#put(uploaded.sealed, uploaded.appends, uploaded.first);
+    const { first, place, reference, entries, appends, retention } = stored;
+    const sealed = this.#sealedNow(appends);
+    const due = this.#lockFrom(sealed);
+    const isLate = this.#isLate(retention, due, sealed);
+    if (isLate) {
+      await ensureLock(this.#store, logKey(this.log.name, place.key), place.versionId, due, this.#options.signal);
+    }
+    const chain = toBase64(extendChain(this.#chain(), entries.leaves));
+    return this.#append({
+      sealed,
+      segment: { ...place, ...reference },
+      entries: { first, count: entries.count, root: toBase64(entries.root), chain },
+      appends,
+      // What the segment is locked with: an upload and its commit cost no third request for seconds between them.
+      retention: isLate ? due : retention,
+    });
+  }
+
+  async #append(content: Omit<Manifest, "format" | "origin" | "index" | "previous" | "writer">): Promise<Commit> {
     const before = this.#head?.after ?? CompactRange.empty;
+    const { retention } = content;
     const manifest: Manifest = {
       format: FORMAT,
       origin: this.log.origin,
       index: before.size,
       previous: this.#head === null ? null : toBase64(this.#head.leaf),
-      sealed: this.#now(content.appends),
-      retention,
       writer: { id: this.#options.writerId, version: VERSION },
       ...content,
     };
     if (this.#head === null) {
-      const terms = { signer: this.#signer, ...this.#retention, now: this.#options.now() };
+      const terms = { signer: this.#signer, ...this.#terms, now: toMillis(content.sealed) };
       await describeLog(this.#store, this.log, logKeys(this.#archive, this.log), terms);
     }
     const commit = await this.#sign(manifest, before);
@@ -234,17 +257,10 @@ export class LogWriter {
     return { commit: openCommit(bytes, this.log.origin, [this.#signer.key]).commit, bytes };
   }
 
-  /** Only a writer's first segment can have been put before; what lies behind the head's own is looked through for it. */
-  #orphansAfter(): { orphansAfter?: string | null } {
-    if (!this.#fresh) return {};
-    if (this.#head === null) return { orphansAfter: null };
-    const last = this.#head.manifest.segment;
-    return last === null ? {} : { orphansAfter: last.key };
-  }
-
-  #nothing(): Pick<Manifest, "segment" | "entries" | "appends"> {
+  #nothing(): Pick<Manifest, "sealed" | "segment" | "entries" | "appends" | "retention"> {
+    const sealed = this.#sealedNow([]);
     const entries = { first: this.nextEntry, count: 0, root: toBase64(emptyRoot()), chain: toBase64(this.#chain()) };
-    return { segment: null, entries, appends: [] };
+    return { sealed, segment: null, entries, appends: [], retention: this.#lockFrom(sealed) };
   }
 
   #chain(): Uint8Array {
@@ -257,7 +273,7 @@ export class LogWriter {
 
   // Sealing times never decrease along a log, and nothing arrives after it was sealed, whatever the clock does: a search by
   // time halves on them.
-  #now(appends: readonly NewAppend[]): Timestamp {
+  #sealedNow(appends: readonly NewAppend[]): Timestamp {
     let latest = timestamp(this.#options.now());
     const last = this.#head?.manifest.sealed;
     if (last !== undefined && last > latest) latest = last;
@@ -265,32 +281,15 @@ export class LogWriter {
     return latest;
   }
 
-  #retentionNow(): Retention {
-    return { mode: this.#retention.mode, until: retainUntil(timestamp(this.#options.now()), this.#retention.period) };
+  /** Counted from the sealing time, which does not go back: a clock that was set back shortens no lock. */
+  #lockFrom(sealed: Timestamp): Retention {
+    return { mode: this.#terms.mode, until: retainUntil(sealed, this.#terms.period) };
   }
-}
 
-function requireInForce(log: LogIdentity, key: VerifierKey, inForce: readonly VerifierKey[]): void {
-  if (inForce.some(({ vkey }) => vkey === key.vkey)) return;
-  // With any other key the writer would make a manifest that no reader accepts, beside the real one.
-  throw new SteleError(
-    "log.key",
-    `log ${log.name}: the signing key ${key.vkey} is not in force; expected ${inForce.map(({ vkey }) => vkey).join(" or ") || "a key of the archive"}. ` +
-      `Give the archive's own key with --key-file.`,
-  );
-}
-
-/** A log without manifests but with what only manifests lead to has lost them: going on at 0 would be a second history. */
-async function requireNothingAfterNothing(store: Store, log: LogIdentity, signal?: AbortSignal): Promise<void> {
-  for (const prefix of [TILES_PREFIX, SEGMENTS_PREFIX]) {
-    for await (const { key } of store.versions(logKey(log.name, prefix), { signal })) {
-      const relative = key.slice(log.name.length + 1);
-      if (prefix === SEGMENTS_PREFIX && (parseSegmentKey(relative)?.first ?? 0) === 0) continue;
-      throw new SteleError(
-        "log.unsound",
-        `log ${log.name} has no manifest, but ${key}: its manifests are gone. Nothing is appended, since that would begin a second history. ` +
-          `Run "stele verify"; to go on all the same, use another log`,
-      );
-    }
+  /** Whether so much of a segment's lock has gone by between upload and commit that the manifest must promise more. */
+  #isLate({ until }: Retention, due: Retention, sealed: Timestamp): boolean {
+    const gone = toMillis(due.until) - toMillis(until);
+    const left = toMillis(until) - toMillis(sealed);
+    return gone > Math.min(LATE, left);
   }
 }

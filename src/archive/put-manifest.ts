@@ -8,6 +8,7 @@ import type { Store } from "../store/port.ts";
 import type { LogIdentity } from "./archive.ts";
 import { readManifest } from "./candidates.ts";
 import { ensureLock, lockedPut } from "./locked-put.ts";
+import { closedBy } from "./writable.ts";
 
 const MAX_ATTEMPTS = 100;
 
@@ -19,7 +20,7 @@ const MAX_ATTEMPTS = 100;
  *
  * A crash before the put leaves the log as it was; after it, the manifest is whole and the log ends in it.
  *
- * @throws SteleError `log.fenced` when another writer's manifest holds this index
+ * @throws SteleError `log.fenced` when another writer's manifest holds this index, `log.closed` when that one ended the log
  */
 export async function putManifest(
   store: Store,
@@ -67,6 +68,7 @@ async function requireFree(
 }
 
 function fenced(log: LogIdentity, { manifest }: Commit): SteleError {
+  if (manifest.closed === true) return closedBy(log, manifest);
   return new SteleError(
     "log.fenced",
     `log ${log.name}: another writer (${manifest.writer.id}) committed manifest ${manifest.index} at ${manifest.sealed}. ` +

@@ -1,7 +1,7 @@
 import { sha256 } from "#sha256";
 import { equalBytes } from "../core/bytes.ts";
 import { SteleError } from "../core/error.ts";
-import { logKey, parseSegmentKey, segmentKey, SEGMENTS_PREFIX } from "../core/layout.ts";
+import { logKey, segmentKey } from "../core/layout.ts";
 import type { Retention } from "../core/retention.ts";
 import type { ObjectVersion, Store } from "../store/port.ts";
 import type { LogIdentity } from "./archive.ts";
@@ -16,19 +16,16 @@ export interface SegmentPut {
   /** Index of the first entry. */
   readonly first: number;
   readonly retention: Retention;
-  /**
-   * Where an earlier writer may have put this very segment and died before its manifest: behind this key, relative to the log
-   * (null: anywhere). Left out where that can't be.
-   */
-  readonly orphansAfter?: string | null;
+  /** Among which the very same segment may be, put before. */
+  readonly orphans: readonly ObjectVersion[];
   readonly signal?: AbortSignal | undefined;
 }
 
 const MAX_ATTEMPTS = 100;
 
 /**
- * Puts a segment under the first of its keys that is free. A crash after it leaves an orphan, which no manifest names: it is
- * no part of the log, and the next writer takes it over if it has the same bytes.
+ * Puts a segment under the first of its keys that is free, and reads its lock back. A crash after it leaves an orphan, which
+ * no manifest names: it is no part of the log, and the next writer takes it over if it has the same bytes.
  *
  * @returns its key, relative to the log, and its version
  */
@@ -37,9 +34,9 @@ export async function putSegment(
   log: LogIdentity,
   put: SegmentPut,
 ): Promise<{ key: string; versionId: string | null }> {
-  if (put.orphansAfter !== undefined) {
-    const orphan = await findOrphan(store, log, put, put.orphansAfter);
-    if (orphan !== null) return { key: orphan.key.slice(log.name.length + 1), versionId: orphan.versionId };
+  for (const orphan of put.orphans) {
+    // On another day than now it lies under that day's key.
+    if (await takeOver(store, orphan, put)) return { key: orphan.key.slice(log.name.length + 1), versionId: orphan.versionId };
   }
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const key = segmentKey(put.day, put.first, attempt);
@@ -56,16 +53,6 @@ export async function putSegment(
     "store.exists",
     `log ${log.name}: ${MAX_ATTEMPTS} keys for the segment of entry ${put.first} are all taken by other objects; run "stele verify"`,
   );
-}
-
-/** The same segment, put by a writer that died before its manifest; on another day, it lies under another day's key. */
-async function findOrphan(store: Store, log: LogIdentity, put: SegmentPut, after: string | null): Promise<ObjectVersion | null> {
-  const from = after === null ? undefined : logKey(log.name, after);
-  for await (const version of store.versions(logKey(log.name, SEGMENTS_PREFIX), { after: from, signal: put.signal })) {
-    if (parseSegmentKey(version.key.slice(log.name.length + 1))?.first !== put.first) continue;
-    if (await takeOver(store, version, put)) return version;
-  }
-  return null;
 }
 
 /** Whether a version holds just the segment that is to be put; its lock is then made what is promised now. */

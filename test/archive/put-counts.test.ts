@@ -4,11 +4,12 @@ import { History } from "../../src/archive/history.ts";
 import type { Commit } from "../../src/core/commit.ts";
 import { verifyConsistency } from "../../src/core/consistency.ts";
 import { verifyInclusion } from "../../src/core/inclusion.ts";
-import { faultAt, withFaults } from "../../src/store/fault.ts";
+import { faultAt, type StoreCall, withFaults } from "../../src/store/fault.ts";
 import { MemoryStore } from "../../src/store/memory/memory.ts";
 import type { Store } from "../../src/store/port.ts";
 import { MTH, packedLeaves, PATH, PROOF } from "../core/reference-tree.ts";
 import { commitLines, listAll, LOG, LOG_ORIGIN, newArchive, NOW, openWriter, OWNER } from "./fixture.ts";
+import { archivePortions, portions } from "./pipelines.ts";
 
 const now = (): number => NOW;
 const log = { name: LOG, origin: LOG_ORIGIN };
@@ -67,6 +68,41 @@ describe.each([true, false])("without faults (second puts refused: %s)", (condit
     const lines = await linesIn(store, 512);
     expect(await bodyOf(store, TILE)).toEqual(packedLeaves(lines.slice(0, 256)));
     expect(await bodyOf(store, `${LOG}/tiles/0/001`)).toEqual(packedLeaves(lines.slice(256)));
+  });
+});
+
+describe.each([true, false])("three uploads under way at a time (second puts refused: %s)", (conditionalPut) => {
+  test("cost no more: two puts a segment, one a full tile, and one listing of what may have been left behind", async () => {
+    const store = new MemoryStore({ now, conditionalPut });
+    const archive = await newArchive(store);
+    const HEAD = 3;
+    await commitMany(archive, 0, HEAD);
+    const watched = withFaults(store, () => null);
+    const writer = await openWriter({ ...archive, store: watched });
+    const opening = watched.log.length;
+    const COUNT = 300;
+    const all = portions(COUNT, { first: HEAD });
+    await archivePortions(writer, all, 3);
+    const made = watched.log.slice(opening);
+    const keysOf = (call: StoreCall, part: string): string[] =>
+      made.filter((one) => one.call === call && one.key.includes(part)).map(({ key }) => key);
+    const segments = all.map(({ first }) => `${LOG}/segments/dt=2026-01-02/${digits(first)}.ndjson.zst`);
+    const manifests = all.map((_, i) => `${LOG}/manifests/${digits(i + HEAD)}.ndjson`);
+    expect(keysOf("putIfAbsent", "/segments/").sort()).toEqual(segments);
+    expect(keysOf("putIfAbsent", "/manifests/")).toEqual(manifests);
+    expect(keysOf("putIfAbsent", "/tiles/")).toEqual([TILE]);
+    expect(watched.count("putIfAbsent")).toBe(2 * COUNT + 1);
+    expect(keysOf("versions", "/segments/")).toEqual([`${LOG}/segments/`]);
+    // After its put, and where a second put would not be refused also before it.
+    // The tile takes the manifests that this writer did not write.
+    expect(keysOf("versions", "/manifests/")).toHaveLength(COUNT * (conditionalPut ? 1 : 2) + HEAD);
+    expect(keysOf("versions", "")).toHaveLength(1 + COUNT * (conditionalPut ? 1 : 2) + HEAD);
+    expect(keysOf("get", "/manifests/")).toHaveLength(COUNT + HEAD);
+    // Every lock is read back once.
+    expect(keysOf("lockState", "/segments/").sort()).toEqual(segments);
+    expect(keysOf("lockState", "")).toHaveLength(2 * COUNT + 1);
+    expect(keysOf("get", "/segments/")).toEqual([]);
+    expect(made.filter(({ call }) => call === "extendRetention" || call === "head")).toEqual([]);
   });
 });
 
