@@ -41,14 +41,21 @@ export { createDirectoryStore, openDirectoryStore } from "./store/directory/dire
 export { openS3Store, type S3StoreOptions } from "./store/s3/open.ts";
 export { MemoryStore } from "./store/memory/memory.ts";
 
-export { type Archive, type ArchiveOptions, createArchive, openArchive } from "./archive/archive.ts";
+export { type Archive, type ArchiveOptions, createArchive } from "./archive/archive.ts";
 export { type ArchiveResult, archiveSources, type ArchiveSourcesOptions } from "./archive/archive-sources.ts";
 export { type Finding, type FindingCode, type Severity, type Verdict, verdict } from "./archive/finding.ts";
 export { fileSource, type Source, streamSource } from "./archive/input/source.ts";
 export type { SegmentLimits, SourceReport } from "./archive/input/segmenter.ts";
 export { keysOfLog } from "./archive/key-ring.ts";
 export { readEntries, type ReadOptions, type VerifiedEntries } from "./archive/log-reader.ts";
-export { LogWriter, type WriterOptions } from "./archive/log-writer.ts";
+export { LogWriter, type UploadedSegment, type WriterOptions } from "./archive/log-writer.ts";
+export type { AppenderStatus } from "./archive/log/appender.ts";
+export type { BackoffOptions } from "./archive/log/backoff.ts";
+export type { Event } from "./archive/log/events.ts";
+export { type CloseOptions, Log, type VerifiedEntry } from "./archive/log/log.ts";
+export type { AckLevel, LogObserver } from "./archive/log/observer.ts";
+export { type LogOptions, OpenArchive, openArchive, type OpenArchiveOptions } from "./archive/log/open-archive.ts";
+export type { AppendOptions, Receipt } from "./archive/log/receipt.ts";
 export type { NewAppend } from "./archive/provenance.ts";
 export { proveEntry } from "./archive/prove.ts";
 export type { EntryBound, EntryRange } from "./archive/range.ts";

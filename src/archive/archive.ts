@@ -1,10 +1,10 @@
 import type { Description } from "../core/description.ts";
-import { SteleError } from "../core/error.ts";
+import { isSteleError, SteleError } from "../core/error.ts";
 import { parseVerifierKey, type VerifierKey } from "../core/key.ts";
 import { ARCHIVE_DESCRIPTION_KEY, logOrigin, parseOrigin } from "../core/layout.ts";
 import { formatPeriod } from "../core/retention.ts";
 import type { Store } from "../store/port.ts";
-import { type DescriptionTerms, putDescription, readDescription } from "./descriptions.ts";
+import { believeDescription, type DescriptionTerms, putDescription, readDescription } from "./descriptions.ts";
 import { keysOfLog } from "./key-ring.ts";
 
 /** An archive as a reader sees it: where it lies, what it is called, whom to believe. */
@@ -24,23 +24,50 @@ export interface LogIdentity {
   readonly origin: string;
 }
 
+/** Where a copy of an archive's description is kept, for when the store can't be reached. */
+export interface DescriptionCopy {
+  read(): Promise<Uint8Array | null>;
+  write(bytes: Uint8Array): Promise<void>;
+}
+
 /**
- * Opens an archive for reading. With `pinned` keys nothing is believed that they did not sign, `archive.json` included.
+ * Opens an archive for reading. With `pinned` keys nothing is believed that they did not sign, `archive.json` included. With
+ * a `copy` as well, that stands in while the store can't be reached: a description never changes.
+ *
  * @throws SteleError `store.not-found` where there is no archive, `proof.signature` or `format.description` where
  *   `archive.json` was changed, `store.*`
  */
-export async function openArchive(store: Store, options: { readonly pinned?: readonly VerifierKey[] } = {}): Promise<Archive> {
-  const pinned = options.pinned ?? [];
-  const stored = await readDescription(store, ARCHIVE_DESCRIPTION_KEY, "archive", pinned.length > 0 ? pinned : null);
-  if (stored === null) {
-    throw new SteleError(
-      "store.not-found",
-      `${store.url}: no archive there (no ${ARCHIVE_DESCRIPTION_KEY}). Make one with: stele init ${store.url} --origin audit.example.org`,
-    );
-  }
-  const { description } = stored;
+export async function openArchive(
+  store: Store,
+  options: { readonly pinned?: readonly VerifierKey[]; readonly copy?: DescriptionCopy | undefined } = {},
+): Promise<Archive> {
+  const { pinned = [], copy } = options;
+  const description = await readOrRecall(store, pinned, copy);
   const keys = pinned.length > 0 ? pinned : description.keys.map(parseVerifierKey);
   return { store, origin: description.origin, description, keys, keyPinned: pinned.length > 0 };
+}
+
+async function readOrRecall(
+  store: Store,
+  pinned: readonly VerifierKey[],
+  copy: DescriptionCopy | undefined,
+): Promise<Description> {
+  try {
+    const stored = await readDescription(store, ARCHIVE_DESCRIPTION_KEY, "archive", pinned.length > 0 ? pinned : null);
+    if (stored === null) {
+      throw new SteleError(
+        "store.not-found",
+        `${store.url}: no archive there (no ${ARCHIVE_DESCRIPTION_KEY}). Make one with: stele init ${store.url} --origin audit.example.org`,
+      );
+    }
+    await copy?.write(stored.bytes);
+    return stored.description;
+  } catch (error) {
+    if (!isSteleError(error, "store.unreachable")) throw error;
+    const kept = await copy?.read();
+    if (kept === undefined || kept === null) throw error;
+    return believeDescription(kept, "archive", pinned, store.url);
+  }
 }
 
 /** The keys to believe for one log. */

@@ -51,21 +51,7 @@ export async function readDescription(
   for (const version of oldestFirst) {
     try {
       const { body } = await store.get(key, { versionId: version.versionId, maxBytes: MAX_DESCRIPTION_BYTES });
-      const description = parseDescription(body, kind);
-      const believed = believable(keys ?? description.keys.map(parseVerifierKey), description);
-      if (believed.length === 0) {
-        const given = keys ?? [];
-        // Signed by one of them under the description's own name: the wrong name was pinned. Otherwise it was altered.
-        verifyDescription(
-          body,
-          given.map((one) => renameVerifierKey(one, description.origin)),
-        );
-        throw new SteleError(
-          "log.key",
-          `${store.url}: ${key} is of ${description.origin}; the keys given are of ${given.map(({ name }) => name).join(", ")}. Pin the archive's own`,
-        );
-      }
-      verifyDescription(body, believed);
+      const description = believeDescription(body, kind, keys, `${store.url}: ${key}`);
       return { description, bytes: body, version };
     } catch (error) {
       // Not known to be refused: a younger one must not be taken in its place.
@@ -75,6 +61,35 @@ export async function readDescription(
   }
   if (refused !== null) throw refused;
   return null;
+}
+
+/**
+ * Reads a description that one of `keys` has signed; without keys, one of those that it names.
+ * @param what stands in messages
+ * @throws SteleError `format.description`, `proof.signature`, `log.key`
+ */
+export function believeDescription(
+  bytes: Uint8Array,
+  kind: Description["kind"],
+  keys: readonly VerifierKey[] | null,
+  what: string,
+): Description {
+  const description = parseDescription(bytes, kind);
+  const believed = believable(keys ?? description.keys.map(parseVerifierKey), description);
+  if (believed.length === 0) {
+    const given = keys ?? [];
+    // Signed by one of them under the description's own name: the wrong name was pinned. Otherwise it was altered.
+    verifyDescription(
+      bytes,
+      given.map((one) => renameVerifierKey(one, description.origin)),
+    );
+    throw new SteleError(
+      "log.key",
+      `${what} is of ${description.origin}; the keys given are of ${given.map(({ name }) => name).join(", ")}. Pin the archive's own`,
+    );
+  }
+  verifyDescription(bytes, believed);
+  return description;
 }
 
 /**

@@ -1,0 +1,295 @@
+import type { Commit } from "../../core/commit.ts";
+import { isSteleError, SteleError } from "../../core/error.ts";
+import type { Timestamp } from "../../core/time.ts";
+import type { SegmentPool } from "../segment/pool.ts";
+import type { Spooled } from "../spool/delivery.ts";
+import type { SpoolOptions } from "../spool/spool.ts";
+import { Spool } from "../spool/spool.ts";
+import { ArchivedUpTo } from "./archived.ts";
+import { Drain, type DrainOptions, type DrainState } from "./drain.ts";
+import { type EncodedEvents, encodeEvents, type Event, splitLines } from "./events.ts";
+import type { LogObserver } from "./observer.ts";
+import type { AppendOptions, Receipt } from "./receipt.ts";
+import { Room } from "./room.ts";
+import { type Sleep, untilAborted } from "./waiting.ts";
+
+export interface AppenderOptions
+  extends Omit<DrainOptions, "spool" | "onArchived">, Pick<SpoolOptions, "limits" | "files" | "quarantine" | "window"> {
+  /** The spool's folder: this log's alone. */
+  readonly folder: string;
+  readonly origin: string;
+  readonly pool: SegmentPool;
+  /** Bytes that may wait in the spool. */
+  readonly maxSpoolBytes: number;
+  /** What an append does when the spool is full. */
+  readonly onFull: "wait" | "refuse";
+  /** How long a segment waits for more once someone waits for it to be archived, in milliseconds. */
+  readonly lingerMillis: number;
+  readonly observer: LogObserver;
+  readonly sleep: Sleep;
+}
+
+export interface AppenderStatus {
+  readonly state: DrainState | "closed";
+  /** What is the matter, while `retrying` or `stopped`. */
+  readonly error: Error | null;
+  /** What is not archived yet. `oldest`: when the first of it arrived. */
+  readonly spooled: { readonly entries: number; readonly bytes: number; readonly oldest: Timestamp | null };
+  /** Index of the next entry; null while it is not known yet. */
+  readonly next: number | null;
+  readonly head: Commit | null;
+}
+
+/**
+ * The durable writer of one log: takes events into a spool on the local disk, acknowledges them, and archives them in the
+ * background. An acknowledged event survives the death of the process and of the machine, and is archived exactly once.
+ */
+export class Appender {
+  readonly #options: AppenderOptions;
+  readonly #spool: Spool;
+  readonly #drain: Drain;
+  readonly #room: Room;
+  readonly #archived: ArchivedUpTo;
+  #cutting: AbortController | null = null;
+  /** What the timer was set to, and when it ends. */
+  #cutMillis = 0;
+  #cutDueMillis = 0;
+  #closed = false;
+  #closing: Promise<{ readonly entries: number; readonly bytes: number }> | null = null;
+
+  private constructor(options: AppenderOptions, spool: Spool) {
+    this.#options = options;
+    this.#spool = spool;
+    this.#archived = new ArchivedUpTo(spool.pending[0]?.first ?? spool.next ?? 0);
+    this.#room = new Room(options.log, options.maxSpoolBytes, () => spool.bytes);
+    this.#drain = new Drain({
+      ...options,
+      spool,
+      onArchived: (end) => {
+        this.#archived.advance(end);
+        this.#room.changed();
+      },
+      observer: {
+        ...options.observer,
+        stopped: (error) => {
+          this.#archived.fail(error);
+          options.observer.stopped?.(error);
+        },
+      },
+    });
+  }
+
+  /**
+   * Takes the spool, recovers what an earlier process left in it, and finds the log's head. When the store can't be reached
+   * at the moment, a spool that knows where the log stood takes events all the same.
+   *
+   * @throws SteleError `spool.*`; `store.*` and `log.*` when the log can't be opened
+   */
+  static async open(options: AppenderOptions): Promise<Appender> {
+    const holder: { appender: Appender | null } = { appender: null };
+    const spool = await Spool.open(options.folder, {
+      ...options,
+      onClosed: () => {
+        const { appender } = holder;
+        if (appender !== null) appender.#onClosed();
+      },
+    });
+    const appender = new Appender(options, spool);
+    holder.appender = appender;
+    try {
+      await appender.#drain.opened;
+    } catch (error) {
+      if (appender.#drain.state !== "retrying" || spool.next === null) {
+        await appender.close(AbortSignal.abort());
+        throw error;
+      }
+    }
+    return appender;
+  }
+
+  /** What was found in the spool at the start. */
+  get recovery(): Spool["recovery"] {
+    return this.#spool.recovery;
+  }
+
+  /** Where a source said it was to go on, with the last events of it that are safe. */
+  cursor(source: string): string | null {
+    return this.#spool.cursor(source);
+  }
+
+  status(): AppenderStatus {
+    const { pending, filling, entries, bytes, next } = this.#spool;
+    const oldest = pending[0]?.since ?? filling?.since ?? null;
+    const { state, error, head } = this.#drain;
+    return { state: this.#closed ? "closed" : state, error, spooled: { entries, bytes, oldest }, next, head };
+  }
+
+  /**
+   * Takes events, all or none, and waits for what `ack` says.
+   * @param source who delivers, unless `options` says
+   * @throws SteleError `input.*` when they can't be entries, `spool.full`, `spool.failed`, or what stopped the log
+   */
+  async append(events: Event | readonly Event[], source: string, options: AppendOptions = {}): Promise<Receipt> {
+    return this.#acknowledged(() => encodeEvents(events, this.#options.limits), source, options);
+  }
+
+  /** {@link append}, for events that stand as lines, each with its line feed. */
+  async appendLines(lines: Uint8Array, source: string, options: AppendOptions = {}): Promise<Receipt> {
+    return this.#acknowledged(() => splitLines(lines, this.#options.limits), source, options);
+  }
+
+  /**
+   * Archives all that was appended before.
+   * @returns the log's head; null when the log is empty
+   * @throws what stopped the log; the signal's reason
+   */
+  async flush(signal?: AbortSignal): Promise<Commit | null> {
+    this.#requireOpen();
+    await untilAborted(
+      this.#spool.cut().then(() => this.#archived.reached(this.#spool.next ?? 0)),
+      signal,
+    );
+    return this.#drain.head;
+  }
+
+  /** Commits the log's final manifest, after all that was appended: nothing can follow it, ever. */
+  async finish(signal?: AbortSignal): Promise<Commit> {
+    await this.flush(signal);
+    return this.#drain.finish();
+  }
+
+  /**
+   * Archives what is spooled, and lets go of the spool. What can't be archived, since the log was stopped or the signal
+   * aborts, stays in the spool for the next start.
+   * @returns what stayed there
+   */
+  async close(signal?: AbortSignal): Promise<{ readonly entries: number; readonly bytes: number }> {
+    this.#closing ??= this.#close(signal);
+    return this.#closing;
+  }
+
+  async #close(signal: AbortSignal | undefined): Promise<{ readonly entries: number; readonly bytes: number }> {
+    this.#closed = true;
+    this.#cutting?.abort();
+    try {
+      await untilAborted(
+        this.#spool.cut().then(() => this.#archived.reached(this.#spool.next ?? 0)),
+        signal,
+      );
+    } catch {
+      // It stays in the spool; status() and the error say so.
+    }
+    await this.#drain.stop();
+    this.#archived.fail(this.#closedError());
+    const { entries, bytes } = this.#spool;
+    await this.#spool.close();
+    return { entries, bytes };
+  }
+
+  #onClosed(): void {
+    this.#cutting?.abort();
+    this.#drain.wake();
+  }
+
+  async #acknowledged(encode: () => readonly EncodedEvents[], source: string, options: AppendOptions): Promise<Receipt> {
+    const started = performance.now();
+    try {
+      const receipt = await this.#append(encode(), source, options);
+      this.#options.observer.acked?.(receipt.ack, performance.now() - started);
+      return receipt;
+    } catch (error) {
+      if (isSteleError(error)) this.#options.observer.refused?.(error.code);
+      throw error;
+    }
+  }
+
+  async #append(parts: readonly EncodedEvents[], source: string, options: AppendOptions): Promise<Receipt> {
+    const { ack = "spooled", signal } = options;
+    if (options.id !== undefined && parts.length > 1) {
+      throw new SteleError(
+        "input.invalid",
+        `append ${JSON.stringify(options.id)}: what has an id must fit into one segment (${this.#options.limits.entries} entries, ` +
+          `${this.#options.limits.bytes} bytes); split it, with an id for each part`,
+      );
+    }
+    const bytes = parts.reduce((sum, part) => sum + part.bytes.length, 0);
+    this.#requireOpen();
+    if (!this.#room.tryTake(bytes)) await this.#waitForRoom(bytes, signal);
+    let spooled: readonly Spooled[];
+    try {
+      this.#requireOpen();
+      const { id, cursor } = options;
+      // Handed over together: nothing of others comes between them. The cursor is that of the last part.
+      const writes = parts.map((part, i) =>
+        this.#spool.append({ ...part, source, id, cursor: i === parts.length - 1 ? cursor : undefined }),
+      );
+      spooled = await untilAborted(Promise.all(writes), signal);
+    } finally {
+      this.#room.give(bytes);
+      // Room comes from archiving, and only closed files are archived.
+      if (this.#room.isFull) this.#cut();
+    }
+    const [one] = spooled;
+    if (one === undefined) throw new RangeError("nothing was spooled");
+    const last = spooled.at(-1) ?? one;
+    const count = last.first + last.count - one.first;
+    if (!one.duplicate) this.#options.observer.appended?.(count, bytes);
+    const receipt = { log: this.#options.log, first: one.first, count, duplicate: one.duplicate };
+    this.#cutWithin(ack === "archived" ? this.#options.lingerMillis : this.#options.limits.ageMillis);
+    if (ack === "spooled") return { ...receipt, ack };
+    await untilAborted(this.#archived.reached(one.first + count), signal);
+    const committed = this.#spool.committed(one.first + count - 1);
+    return { ...receipt, ack, ...(committed === null ? {} : { manifest: committed.manifest, checkpoint: committed.checkpoint }) };
+  }
+
+  async #waitForRoom(bytes: number, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#options.onFull === "refuse") throw this.#room.full();
+    const room = this.#room.take(bytes, signal);
+    this.#cut();
+    await room;
+  }
+
+  /** Ends the file being filled at the latest after `millis`. */
+  #cutWithin(millis: number): void {
+    if (this.#cutting !== null && this.#cutMillis <= millis) return;
+    const due = performance.now() + millis;
+    if (this.#spool.filling === null || (this.#cutting !== null && this.#cutDueMillis <= due)) return;
+    this.#cutting?.abort();
+    const timer = new AbortController();
+    this.#cutting = timer;
+    this.#cutMillis = millis;
+    this.#cutDueMillis = due;
+    this.#options.sleep(millis, timer.signal).then(
+      () => this.#cut(),
+      () => undefined,
+    );
+    timer.signal.addEventListener("abort", () => {
+      if (this.#cutting === timer) this.#cutting = null;
+    });
+  }
+
+  #cut(): void {
+    this.#cutting?.abort();
+    // What the disk refuses is told to whoever appends, and tried again with the next cut.
+    this.#spool.cut().catch(() => this.#cutWithin(this.#options.limits.ageMillis));
+  }
+
+  #requireOpen(): void {
+    if (this.#closed) throw this.#closedError();
+    if (this.#drain.state === "stopped") throw this.#stoppedError();
+  }
+
+  #closedError(): SteleError {
+    return new SteleError("input.invalid", `log ${this.#options.log}: it was closed by this program; open it again`);
+  }
+
+  #stoppedError(): Error {
+    const { error } = this.#drain;
+    if (!isSteleError(error)) return error ?? new Error("the log was stopped");
+    return new SteleError(
+      error.code,
+      `log ${this.#options.log} was stopped, and takes nothing more until it is opened again: ${error.message}`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,219 @@
+import type { Commit } from "../../core/commit.ts";
+import type { Archive } from "../archive.ts";
+import { LogWriter, type UploadedSegment, type WriterOptions } from "../log-writer.ts";
+import { orderedMap } from "../ordered-map.ts";
+import type { SegmentPool } from "../segment/pool.ts";
+import type { ClosedFile } from "../spool/delivery.ts";
+import type { Spool } from "../spool/spool.ts";
+import { backoff, type BackoffOptions, isTransient } from "./backoff.ts";
+import type { LogObserver } from "./observer.ts";
+import { committedFile, reconcile } from "./reconcile.ts";
+import { Bell, type Sleep } from "./waiting.ts";
+
+export interface DrainOptions extends Omit<WriterOptions, "signal"> {
+  readonly archive: Archive;
+  readonly log: string;
+  readonly spool: Spool;
+  readonly pool: SegmentPool;
+  /** Segments sealed or uploaded at a time. */
+  readonly uploads: number;
+  /** After how long without a manifest an empty one is committed; null: never. */
+  readonly heartbeatMillis: number | null;
+  readonly backoff: BackoffOptions;
+  readonly sleep: Sleep;
+  readonly observer: LogObserver;
+  /** All entries before this index are archived. */
+  readonly onArchived: (end: number) => void;
+}
+
+export type DrainState = "opening" | "ready" | "retrying" | "stopped";
+
+/** `commits`: how many there were when the heartbeat fell due. */
+type Heartbeat = { readonly kind: "heartbeat"; readonly commits: number };
+type Task = { readonly kind: "file"; readonly file: ClosedFile } | Heartbeat;
+type Done = { readonly kind: "file"; readonly file: ClosedFile; readonly uploaded: UploadedSegment } | Heartbeat;
+
+/**
+ * Archives a spool's closed files for as long as it runs: seals and uploads several at a time, commits them in order, and
+ * retires each when its manifest stands. What fails for a moment is tried again for ever; anything else stops it, with the
+ * spool as it is.
+ */
+export class Drain {
+  readonly #options: DrainOptions;
+  readonly #end = new AbortController();
+  readonly #work = new Bell();
+  readonly #opened = Promise.withResolvers<void>();
+  readonly #ended: Promise<void>;
+  #writer: LogWriter | null = null;
+  #state: DrainState = "opening";
+  #error: Error | null = null;
+  #failures = 0;
+  #commits = 0;
+
+  constructor(options: DrainOptions) {
+    this.#options = options;
+    this.#opened.promise.catch(() => undefined);
+    this.#ended = this.#run();
+  }
+
+  get state(): DrainState {
+    return this.#state;
+  }
+
+  /** What is the matter, while `retrying` or `stopped`. */
+  get error(): Error | null {
+    return this.#error;
+  }
+
+  get head(): Commit | null {
+    return this.#writer?.head ?? null;
+  }
+
+  /** Settles with the first try to find the log's head: rejected when it failed, though it may be tried again. */
+  get opened(): Promise<void> {
+    return this.#opened.promise;
+  }
+
+  /** Settles when nothing is done any more; never rejects. */
+  get ended(): Promise<void> {
+    return this.#ended;
+  }
+
+  /** Says that the spool has another closed file. */
+  wake(): void {
+    this.#work.ring();
+  }
+
+  /** Ends at once: what is under way is left for the next start. */
+  async stop(): Promise<void> {
+    this.#end.abort(new Error("the log was closed"));
+    this.#work.ring();
+    await this.#ended;
+  }
+
+  /** Commits the log's final manifest. For when all is archived and before {@link stop}. */
+  async finish(): Promise<Commit> {
+    if (this.#writer === null || this.#state !== "ready") throw this.#error ?? new Error("the log is not open");
+    const commit = await this.#writer.finish();
+    this.#options.observer.committed?.(commit);
+    return commit;
+  }
+
+  async #run(): Promise<void> {
+    for (;;) {
+      try {
+        await this.#session();
+        return;
+      } catch (error) {
+        this.#opened.reject(error);
+        if (this.#end.signal.aborted) return;
+        this.#error = error instanceof Error ? error : new Error(String(error));
+        if (!isTransient(error)) {
+          this.#state = "stopped";
+          this.#options.observer.stopped?.(this.#error);
+          return;
+        }
+        this.#state = "retrying";
+        const wait = backoff(++this.#failures, this.#options.backoff);
+        this.#options.observer.retried?.(error, wait);
+        await this.#options.sleep(wait, this.#end.signal).catch(() => undefined);
+        if (this.#end.signal.aborted) return;
+      }
+    }
+  }
+
+  /** From finding the head to an error, or to {@link stop}. */
+  async #session(): Promise<void> {
+    const { archive, log, spool, onArchived, uploads } = this.#options;
+    const writer = await LogWriter.open(archive, log, { ...this.#options, signal: this.#end.signal });
+    await reconcile(archive.store, writer, spool, (file) => onArchived(file.first + file.count));
+    onArchived(writer.nextEntry);
+    this.#writer = writer;
+    this.#state = "ready";
+    this.#error = null;
+    this.#opened.resolve();
+    const failed = new AbortController();
+    // Waiting for the next file would keep the error waiting.
+    const orEnd = async <T>(work: Promise<T>): Promise<T> => {
+      try {
+        return await work;
+      } catch (error) {
+        failed.abort();
+        this.#work.ring();
+        throw error;
+      }
+    };
+    const over = AbortSignal.any([failed.signal, this.#end.signal]);
+    for await (const done of orderedMap(this.#tasks(over), uploads, (task) => orEnd(this.#upload(writer, task)))) {
+      await orEnd(this.#commit(writer, done));
+      this.#failures = 0;
+    }
+  }
+
+  /** The closed files in order, as they come, and a heartbeat whenever none came for long. */
+  async *#tasks(over: AbortSignal): AsyncGenerator<Task, void, undefined> {
+    const { spool, heartbeatMillis } = this.#options;
+    let next = spool.pending[0]?.first ?? null;
+    while (!over.aborted) {
+      const after = next;
+      const file = spool.pending.find(({ first }) => after === null || first >= after);
+      if (file !== undefined) {
+        next = file.first + file.count;
+        yield { kind: "file", file };
+      } else if ((await this.#nextEvent(heartbeatMillis)) === "silence") {
+        yield { kind: "heartbeat", commits: this.#commits };
+      }
+    }
+  }
+
+  async #nextEvent(heartbeatMillis: number | null): Promise<"work" | "silence"> {
+    const work = this.#work.rung().then(() => "work" as const);
+    if (heartbeatMillis === null) return work;
+    const timer = new AbortController();
+    const silence = this.#options.sleep(heartbeatMillis, timer.signal).then(
+      () => "silence" as const,
+      () => "work" as const,
+    );
+    try {
+      return await Promise.race([work, silence]);
+    } finally {
+      timer.abort();
+    }
+  }
+
+  async #upload(writer: LogWriter, task: Task): Promise<Done> {
+    if (task.kind === "heartbeat") return task;
+    const { spool, pool, observer } = this.#options;
+    const { file } = task;
+    const started = performance.now();
+    const { buffer: raw, length, appends } = await spool.read(file);
+    const { sealed, buffer } = await pool.seal(raw, length);
+    // Freed now, as below: megabytes that wait for a garbage collection would pile up.
+    buffer.transfer(0);
+    const storedBytes = sealed.stored.length;
+    const sealedAt = performance.now();
+    observer.sealed?.(sealedAt - started, sealed.rawBytes, storedBytes);
+    const uploaded = await writer.upload(sealed, appends, file.first);
+    observer.uploaded?.(performance.now() - sealedAt, storedBytes);
+    sealed.stored.buffer.transfer(0);
+    return { kind: "file", file, uploaded };
+  }
+
+  async #commit(writer: LogWriter, done: Done): Promise<void> {
+    const { spool, observer, onArchived } = this.#options;
+    if (done.kind === "heartbeat") {
+      // It may have waited behind segments that the store was slow to take: they said more than it would.
+      if (done.commits !== this.#commits) return;
+      observer.committed?.(await writer.heartbeat());
+      this.#commits++;
+      return;
+    }
+    const { file, uploaded } = done;
+    const commit = await writer.commitUploaded(uploaded);
+    // A crash here leaves the file: the next start finds its manifest and retires it.
+    await spool.retire(file, committedFile(commit));
+    this.#commits++;
+    observer.committed?.(commit);
+    onArchived(file.first + file.count);
+  }
+}
