@@ -29,7 +29,12 @@ export interface AppenderOptions
   readonly sleep: Sleep;
 }
 
+/** What the writing side of a log is at. */
 export interface AppenderStatus {
+  /**
+   * `opening` until the log's head is found, `ready`, `retrying` while the store can't be reached, `stopped` by an error that does
+   * not go away by itself, `closed`.
+   */
   readonly state: DrainState | "closed";
   /** What is the matter, while `retrying` or `stopped`. */
   readonly error: Error | null;
@@ -37,6 +42,7 @@ export interface AppenderStatus {
   readonly spooled: { readonly entries: number; readonly bytes: number; readonly oldest: Timestamp | null };
   /** Index of the next entry; null while it is not known yet. */
   readonly next: number | null;
+  /** The newest manifest committed; null while the log is empty, or its head not found yet. */
   readonly head: Commit | null;
 }
 
@@ -73,6 +79,7 @@ export class Appender {
         ...options.observer,
         stopped: (error) => {
           this.#archived.fail(error);
+          this.#room.close(error);
           options.observer.stopped?.(error);
         },
       },
@@ -171,6 +178,7 @@ export class Appender {
   async #close(signal: AbortSignal | undefined): Promise<{ readonly entries: number; readonly bytes: number }> {
     this.#closed = true;
     this.#cutting?.abort();
+    this.#room.close(this.#closedError());
     try {
       await untilAborted(
         this.#spool.cut().then(() => this.#archived.reached(this.#spool.next ?? 0)),
@@ -180,7 +188,12 @@ export class Appender {
       // It stays in the spool; status() and the error say so.
     }
     await this.#drain.stop();
-    this.#archived.fail(this.#closedError());
+    this.#archived.fail(
+      new SteleError(
+        "store.unreachable",
+        `log ${this.#options.log}: it was closed before this was archived; it is safe in the spool, and is archived after the next start`,
+      ),
+    );
     const { entries, bytes } = this.#spool;
     await this.#spool.close();
     return { entries, bytes };

@@ -1,5 +1,7 @@
 import { isSteleError, type SteleError } from "../../core/error.ts";
+import { errnoOf } from "../../store/directory/errno.ts";
 
+/** How long to wait before the store is tried again. */
 export interface BackoffOptions {
   /** The first wait is about this long, in milliseconds; each further one twice as long. Default 500. */
   readonly baseMillis?: number;
@@ -9,9 +11,13 @@ export interface BackoffOptions {
   readonly random?: () => number;
 }
 
-/** Whether trying again, and nothing else, may help. Permissions, lost locks and other writers don't go away by themselves. */
+/** What a disk refuses while it is full or the machine is short of something, and may not refuse later. */
+const PASSING = new Set(["ENOSPC", "EDQUOT", "EMFILE", "ENFILE", "ENOMEM", "EAGAIN", "EBUSY"]);
+
+/** Whether trying again, and nothing else, may help. Permissions, lost locks, other writers and broken disks don't go away so. */
 export function isTransient(error: unknown): error is SteleError {
-  return isSteleError(error, "store.unreachable");
+  if (isSteleError(error, "store.unreachable")) return true;
+  return isSteleError(error, "spool.failed") && PASSING.has(errnoOf(error.cause) ?? "");
 }
 
 /** How long to wait after the `failures`-th failure in a row, from 1: half of it fixed, half random, so that many don't return at once. */

@@ -49,6 +49,7 @@ export class Drain {
   #error: Error | null = null;
   #failures = 0;
   #commits = 0;
+  #finishing = false;
 
   constructor(options: DrainOptions) {
     this.#options = options;
@@ -94,6 +95,7 @@ export class Drain {
   /** Commits the log's final manifest. For when all is archived and before {@link stop}. */
   async finish(): Promise<Commit> {
     if (this.#writer === null || this.#state !== "ready") throw this.#error ?? new Error("the log is not open");
+    this.#finishing = true;
     const commit = await this.#writer.finish();
     this.#options.observer.committed?.(commit);
     return commit;
@@ -203,7 +205,7 @@ export class Drain {
     const { spool, observer, onArchived } = this.#options;
     if (done.kind === "heartbeat") {
       // It may have waited behind segments that the store was slow to take: they said more than it would.
-      if (done.commits !== this.#commits) return;
+      if (done.commits !== this.#commits || this.#finishing) return;
       observer.committed?.(await writer.heartbeat());
       this.#commits++;
       return;

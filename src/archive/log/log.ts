@@ -13,6 +13,7 @@ export interface VerifiedEntry {
   readonly bytes: Uint8Array;
 }
 
+/** How {@link Log.close} ends. */
 export interface CloseOptions {
   /** End the log for good, with a final manifest that nothing can follow. Default false. */
   readonly final?: boolean;

@@ -18,6 +18,7 @@ import type { WriterMetrics } from "./metrics.ts";
 import type { LogObserver } from "./observer.ts";
 import { type Sleep, sleep } from "./waiting.ts";
 
+/** What an archive is opened with. */
 export interface OpenArchiveOptions {
   /** Keys to believe (as vkeys, or parsed), and none that the archive names. Default: the signer's, where there is one. */
   readonly keys?: readonly (VerifierKey | string)[] | undefined;
@@ -57,6 +58,7 @@ export interface LogOptions {
   readonly window?: SpoolOptions["window"];
   /** Set a damaged spool file aside and go on, with the loss recorded in the log. Default false: refuse to start. */
   readonly quarantine?: boolean | undefined;
+  /** Told what the log does. */
   readonly observer?: LogObserver | undefined;
   /** How long to wait before the store is tried again. */
   readonly backoff?: BackoffOptions | undefined;

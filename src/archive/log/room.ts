@@ -10,7 +10,8 @@ export class Room {
   readonly #used: () => number;
   /** Admitted, and not written yet. */
   #admitted = 0;
-  readonly #line: { readonly bytes: number; readonly enter: () => void }[] = [];
+  #closed = false;
+  readonly #line: { readonly bytes: number; readonly enter: () => void; readonly turnAway: (error: Error) => void }[] = [];
 
   /** @param used bytes that the spool holds now */
   constructor(name: string, max: number, used: () => number) {
@@ -33,18 +34,24 @@ export class Room {
 
   /** Takes room as soon as all who came before have theirs. */
   async take(bytes: number, signal?: AbortSignal): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const place = { bytes, enter: resolve };
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const place = { bytes, enter: resolve, turnAway: reject };
     this.#line.push(place);
     try {
       await untilAborted(promise, signal);
     } catch (error) {
       const at = this.#line.indexOf(place);
       if (at >= 0) this.#line.splice(at, 1);
-      else this.#admitted -= bytes;
+      else if (!this.#closed) this.#admitted -= bytes;
       this.changed();
       throw error;
     }
+  }
+
+  /** Nothing will leave the spool any more: all who wait hear of it. */
+  close(error: Error): void {
+    this.#closed = true;
+    for (const { turnAway } of this.#line.splice(0)) turnAway(error);
   }
 
   give(bytes: number): void {

@@ -48,6 +48,7 @@ const SCHEMA = `
 const BATCH = 1000;
 const BUSY = 5;
 const CORRUPT = 11;
+const FULL = 13;
 const NOT_A_DATABASE = 26;
 
 /**

@@ -248,3 +248,33 @@ test.each([
   expect(await content(opened)).toBe("a\nb\nc\n");
   expect(await wrongWith(opened, Math.max(now, NOW + jump))).toEqual([]);
 });
+
+test("who waits for room hears of it when the log stops, and when it is closed", async () => {
+  const { store, fail } = await switched();
+  const first = await openLog(store, await temporaryFolder(), { maxSpoolBytes: 1500 });
+  await first.log.append("x".repeat(1000));
+  fail(DENIED);
+  await expect(first.log.append("y".repeat(1000))).rejects.toMatchObject({ code: "store.denied" });
+  fail(null);
+  const second = await openLog(store, await temporaryFolder(), { maxSpoolBytes: 1500 });
+  await second.log.append("x".repeat(1000));
+  fail(DOWN);
+  const heard = Promise.all([
+    expect(second.log.append("y".repeat(1000))).rejects.toThrow(/closed by this program/),
+    expect(second.log.append("z")).rejects.toThrow(/closed by this program/),
+  ]);
+  await second.log.close({ signal: AbortSignal.abort() });
+  await heard;
+});
+
+test("who waits for the archive hears at close() that it is safe in the spool", async () => {
+  const { store, fail } = await switched();
+  const { log } = await openLog(store, await temporaryFolder());
+  await log.append("a");
+  fail(DOWN);
+  const waiting = log.append("b", { ack: "archived" });
+  const heard = expect(waiting).rejects.toThrow(/safe in the spool/);
+  await log.append("c");
+  expect(await log.close({ signal: AbortSignal.abort() })).toMatchObject({ entries: 3 });
+  await heard;
+});
