@@ -267,5 +267,7 @@ function stateError(error: unknown, path: string, folder: string): SteleError {
       { cause: error },
     );
   }
-  return new SteleError("spool.failed", `${path}: ${said}`, { cause: error });
+  // As the file system says it: what passes when the disk has room again.
+  const cause = code === FULL ? Object.assign(new Error(said, { cause: error }), { code: "ENOSPC" }) : error;
+  return new SteleError("spool.failed", `${path}: ${said}`, { cause });
 }
