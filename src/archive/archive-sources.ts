@@ -2,12 +2,13 @@ import type { Commit } from "../core/commit.ts";
 import { SteleError } from "../core/error.ts";
 import { isProvenance } from "../core/manifest.ts";
 import type { Archive } from "./archive.ts";
-import { findProgress } from "./input/resume.ts";
+import { findProgress, withResumeIds } from "./input/resume.ts";
 import { DEFAULT_LIMITS, type FilledSegment, type SegmentLimits, Segmenter, type SourceReport } from "./input/segmenter.ts";
 import type { Source } from "./input/source.ts";
-import { LogWriter, type WriterOptions } from "./log-writer.ts";
+import { LogWriter, type UploadedSegment, type WriterOptions } from "./log-writer.ts";
 import { orderedMap } from "./ordered-map.ts";
 import { SegmentPool } from "./segment/pool.ts";
+import type { SealedSegment } from "./segment/seal.ts";
 
 export interface ArchiveSourcesOptions extends WriterOptions {
   readonly limits?: Partial<SegmentLimits>;
@@ -33,8 +34,15 @@ export interface ArchiveResult {
   readonly head: Commit | null;
 }
 
+/** Segments put at a time: while one waits for the disk or the network, so may the next. */
+const UPLOADS = 2;
+
+interface Sealed extends Pick<FilledSegment, "runs"> {
+  readonly sealed: SealedSegment;
+}
+
 /**
- * Archives sources into a log: reads ahead, seals in threads, commits in order. Each segment that was committed stays,
+ * Archives sources into a log: reads ahead, seals in threads, uploads several segments at a time, commits in order. Each segment that was committed stays,
  * whatever happens after it; running it again with the same files goes on behind the last. A source given twice is archived
  * twice.
  */
@@ -69,30 +77,43 @@ export async function archiveSources(
     progress,
     report: options.onReport ?? (() => undefined),
   });
+  // A quiet stream would keep an error waiting, and whatever it gave next would be lost.
+  const orHalt = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      halt.abort();
+      throw error;
+    }
+  };
   await using pool = new SegmentPool(options.threads);
-  const seal = async (
-    filled: FilledSegment,
-  ): Promise<{ sealed: Awaited<ReturnType<SegmentPool["seal"]>>["sealed"]; appends: FilledSegment["appends"] }> => {
-    const { sealed, buffer } = await pool.seal(filled.buffer, filled.length);
-    segmenter.recycle(buffer);
-    return { sealed, appends: filled.appends };
+  const seal = async ({ buffer, length, runs }: FilledSegment): Promise<Sealed> => {
+    const done = await pool.seal(buffer, length);
+    segmenter.recycle(done.buffer);
+    return { sealed: done.sealed, runs };
+  };
+  let next = writer.nextEntry;
+  const upload = async ({ sealed, runs }: Sealed): Promise<UploadedSegment> => {
+    const first = next;
+    next += sealed.count;
+    const uploaded = await writer.upload(sealed, withResumeIds(runs, sealed.leaves), first);
+    // Freed now: megabytes that wait for a garbage collection would pile up.
+    sealed.stored.buffer.transfer(0);
+    return uploaded;
   };
   let entries = 0;
   let segments = 0;
   let rawBytes = 0;
   let storedBytes = 0;
-  for await (const { sealed, appends } of orderedMap(segmenter.segments(sources), pool.width, seal)) {
-    const commit = await writer.commit(sealed, appends).catch((error: unknown) => {
-      // A quiet stream would keep the error waiting, and whatever it gave next would be lost.
-      halt.abort();
-      throw error;
-    });
-    entries += sealed.count;
+  // One more than there are threads: none waits for the slowest.
+  const sealed = orderedMap(segmenter.segments(sources), pool.width + 1, (filled) => orHalt(seal(filled)));
+  for await (const uploaded of orderedMap(sealed, UPLOADS, (one) => orHalt(upload(one)))) {
+    const commit = await orHalt(writer.commitUploaded(uploaded));
+    const { manifest } = commit;
+    entries += manifest.entries.count;
     segments += 1;
-    rawBytes += sealed.rawBytes;
-    storedBytes += sealed.stored.length;
-    // Freed now: megabytes that wait for a garbage collection would pile up.
-    sealed.stored.buffer.transfer(0);
+    rawBytes += manifest.segment?.rawBytes ?? 0;
+    storedBytes += manifest.segment?.bytes ?? 0;
     options.onCommit?.(commit);
   }
   return { entries, segments, rawBytes, storedBytes, head: writer.head };

@@ -13,8 +13,10 @@ export async function* orderedMap<T, R>(
   const source: { state: "open" | "ended" | "stopped"; failure: Error | null } = { state: "open", failure: null };
   let filling = false;
   let filled = Promise.resolve();
+  let arrived = Promise.withResolvers<void>();
 
   const fill = async (): Promise<void> => {
+    filling = true;
     while (source.state === "open" && running.length < width) {
       try {
         const next = await iterator.next();
@@ -24,28 +26,25 @@ export async function* orderedMap<T, R>(
         source.failure = error instanceof Error ? error : new Error(String(error));
         source.state = "ended";
       }
+      arrived.resolve();
+      arrived = Promise.withResolvers();
     }
+    filling = false;
   };
-  const readAhead = (): Promise<void> => {
-    if (!filling) {
-      filling = true;
-      // Cleared later than this, even when there is nothing to wait for: otherwise the reading would stop for good.
-      filled = fill().finally(() => {
-        filling = false;
-      });
-    }
-    return filled;
+  const readAhead = (): void => {
+    if (!filling) filled = fill();
   };
 
   try {
     for (;;) {
-      while (running.length === 0 && source.state === "open") await readAhead();
+      readAhead();
+      // Not for as many as fit: the next item may be long in coming, and this one is not to wait for it.
+      while (running.length === 0 && source.state === "open") await arrived.promise;
       const [first] = running;
       if (first === undefined) break;
-      void readAhead();
       const result = await first;
       void running.shift();
-      void readAhead();
+      readAhead();
       yield result;
     }
     if (source.failure !== null) throw source.failure;

@@ -6,7 +6,7 @@ const LF = 0x0a;
 
 /**
  * Where each entry of `raw` ends: the offsets of the line feeds, of which one follows every entry. Entry i begins one byte
- * after the end of entry i - 1.
+ * after the end of entry i - 1. Node finds them several times as fast in a Buffer as in another Uint8Array.
  * @throws SteleError `format.segment` when the last entry is not followed by one
  */
 export function entryEnds(raw: Uint8Array): Uint32Array<ArrayBuffer> {

@@ -1,5 +1,5 @@
-import { sha256Into } from "#sha256";
-import { emptyRoot, HASH_SIZE, RFC6962_NODE_HASH_PREFIX } from "./hash.ts";
+import { emptyRoot, HASH_SIZE } from "./hash.ts";
+import { hashPairs } from "./sha256/batch.ts";
 
 /**
  * The Merkle Tree Hash (RFC 6962 section 2.1) of leaf hashes that lie packed one after the other, 32 bytes each.
@@ -11,14 +11,9 @@ export function merkleRoot(leaves: Uint8Array): Uint8Array {
   if (count === 0) return emptyRoot();
   // Not slice(), which on a Buffer gives a view: the caller's bytes would be written over.
   const level = new Uint8Array(leaves);
-  const input = new Uint8Array(1 + 2 * HASH_SIZE);
-  input[0] = RFC6962_NODE_HASH_PREFIX;
   for (let size = count; size > 1; size = (size + 1) >>> 1) {
     const pairs = size >>> 1;
-    for (let i = 0; i < pairs; i++) {
-      input.set(level.subarray(2 * i * HASH_SIZE, (2 * i + 2) * HASH_SIZE), 1);
-      sha256Into(input, level, i * HASH_SIZE);
-    }
+    hashPairs(level, pairs);
     if (size % 2 === 1) level.copyWithin(pairs * HASH_SIZE, (size - 1) * HASH_SIZE, size * HASH_SIZE);
   }
   return level.slice(0, HASH_SIZE);

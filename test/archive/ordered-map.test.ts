@@ -88,6 +88,22 @@ describe("orderedMap", () => {
     expect(ended).toBe(true);
   });
 
+  // It waited for as many items as it may work on, or the end: a segment of a quiet stream was committed when the next came.
+  it("gives a result while the source has nothing more yet", async () => {
+    const more = Promise.withResolvers<void>();
+    async function* source(): AsyncGenerator<number> {
+      yield 1;
+      await more.promise;
+      yield 2;
+    }
+    const seen: number[] = [];
+    for await (const n of orderedMap(source(), 3, (item) => after(2, item))) {
+      seen.push(n);
+      more.resolve();
+    }
+    expect(seen).toEqual([1, 2]);
+  });
+
   it("gives nothing for nothing", async () => {
     expect(await collect(orderedMap([], 3, (item) => after(1, item)))).toEqual([]);
   });

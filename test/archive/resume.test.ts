@@ -126,7 +126,10 @@ describe.each([true, false])(
             faultAt(call, 0, { kind }, (key) => key.startsWith(`${LOG}/tiles/`)),
           );
           await expect(archiveFile({ ...archive, store }, path)).rejects.toMatchObject({ code: "store.unreachable" });
-          expect(await wrongWith(archive)).toEqual([]);
+          // What was being uploaded meanwhile has no manifest yet, and nothing else is wrong.
+          const left = await wrongWith(archive);
+          expect(left.filter(({ object }) => object?.startsWith(`${LOG}/segments/`) !== true)).toEqual([]);
+          expect(left.filter(({ code }) => code !== "object.stray")).toEqual([]);
           await archiveFile(archive, path);
           expect(await content(archive)).toBe(earlier.map((line) => `${line}\n`).join("") + LINES.join(""));
           expect((await archive.store.head(`${LOG}/tiles/0/000`))?.size).toBe(256 * 32);
@@ -246,6 +249,18 @@ describe("a file that changes between runs", () => {
       expect((await archiveFile(archive, path)).reports[0]).toMatch(/^replaced /);
     }
     expect(await content(archive)).toBe("one\ntwo\neno\nowt\nuno\ndue\ntre\n");
+  });
+
+  test.each(["ab\nc\n\nd\n", "ab\nc\n\nd"])("with any one byte of %j another: it is archived whole", async (text) => {
+    for (let at = 0; at < text.length; at++) {
+      for (const other of ["x", "\n"].filter((letter) => letter !== text[at])) {
+        const one = await newArchive(new MemoryStore({ now }));
+        await writeFile(path, text);
+        await archiveFile(one, path);
+        await writeFile(path, `${text.slice(0, at)}${other}${text.slice(at + 1)}more\n`);
+        expect((await archiveFile(one, path)).reports, `byte ${at} is ${other}`).toEqual([`replaced ${text.length}`]);
+      }
+    }
   });
 
   test("cut and begun anew: it is archived whole", async () => {

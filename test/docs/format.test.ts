@@ -85,7 +85,7 @@ async function reproduce(stored: Uint8Array): Promise<Reproduced> {
         count: EVENTS.length,
         time: ARRIVED,
         source: "file:/var/log/app/events.ndjson",
-        id: `prefix:${raw.length}:${toBase64(sha256(raw))}`,
+        id: `prefix:${raw.length}:${toBase64(sha256(leaves))}`,
       },
     ],
     retention: retention(SEALED[0]),

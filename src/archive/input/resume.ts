@@ -1,14 +1,20 @@
 import { Sha256 } from "#sha256";
 import { concatBytes, toBase64 } from "../../core/bytes.ts";
+import { entryEnds, entryLeaves } from "../../core/entries.ts";
+import { HASH_SIZE, leafHash } from "../../core/hash.ts";
 import type { VerifierKey } from "../../core/key.ts";
 import type { Store } from "../../store/port.ts";
 import type { LogIdentity } from "../archive.ts";
 import { chooseManifest } from "../candidates.ts";
+import type { NewAppend } from "../provenance.ts";
 import { walkManifests } from "../walk.ts";
 
 /**
- * How far into a source a log has come: the first `end` bytes of its content, whose SHA-256 in base64 is `sha256`. It stands
- * as the idempotency key of the append that ends there, so the log itself says where to go on, from any machine.
+ * How far into a source a log has come: the first `end` bytes of its content. `sha256` is the SHA-256, in base64, of the leaf
+ * hashes of the lines in them, one after the other; where the last has no line feed yet, `end` tells. Two contents of one
+ * length with the same lines are one, so it stands for every byte; and the leaves are hashed anyway, the content is not hashed
+ * again for it. It is the idempotency key of the append that ends there, so the log itself says where to go on, from any
+ * machine.
  */
 export interface Progress {
   readonly end: number;
@@ -22,6 +28,32 @@ export function formatProgress({ end, sha256 }: Progress): string {
 export function parseProgress(id: string | undefined): Progress | null {
   const match = /^prefix:(0|[1-9]\d{0,15}):([A-Za-z0-9+/]{43}=)$/.exec(id ?? "");
   return match?.[2] === undefined ? null : { end: Number(match[1]), sha256: match[2] };
+}
+
+/** Entries that one source gave to a segment, one after the other. */
+export interface Run extends Omit<NewAppend, "id"> {
+  /** null where the source can't be read again. */
+  readonly prefix: {
+    /** Bytes of the source's content up to the run's end. */
+    readonly end: number;
+    /** Over the leaf hashes of the source's lines before the run; all its runs share it, each continuing it. */
+    readonly hash: Sha256;
+  } | null;
+}
+
+/**
+ * The runs of a sealed segment with their ids.
+ * @param leaves the segment's leaf hashes, packed. Segments must come in the order in which they were cut.
+ */
+export function withResumeIds(runs: readonly Run[], leaves: Uint8Array): NewAppend[] {
+  let first = 0;
+  return runs.map(({ prefix, ...append }) => {
+    const ofRun = leaves.subarray(first * HASH_SIZE, (first + append.count) * HASH_SIZE);
+    first += append.count;
+    if (prefix === null) return append;
+    const sha256 = toBase64(prefix.hash.update(ofRun).digest());
+    return { ...append, id: formatProgress({ end: prefix.end, sha256 }) };
+  });
 }
 
 const LF = 0x0a;
@@ -62,7 +94,7 @@ export async function findProgress(
 export interface Continuation {
   /** `torn-line`: its last line was archived before it was finished, and is archived again, whole. */
   readonly kind: "complete" | "resumed" | "torn-line";
-  /** Over the whole lines that are archived, to be continued. */
+  /** Over the leaf hashes of the whole lines that are archived, to be continued. */
   readonly hash: Sha256;
   /** Bytes in them. */
   readonly offset: number;
@@ -88,12 +120,12 @@ export async function continueAfter(
   if (torn.length > 0 && beyond[0] !== LF) return { kind: "torn-line", hash, offset, lines, rest: concatBytes(torn, beyond) };
   if (torn.length === 0) return { kind: "resumed", hash, offset, lines, rest: beyond };
   // The last line is archived; all that is new of it is its line feed.
-  hash.update(torn).update(Uint8Array.of(LF));
+  hash.update(leafHash(torn));
   return { kind: "resumed", hash, offset: progress.end + 1, lines: lines + 1, rest: beyond.subarray(1) };
 }
 
 interface CheckedPrefix {
-  /** Over its whole lines. */
+  /** Over the leaf hashes of its whole lines. */
   readonly hash: Sha256;
   readonly lines: number;
   /** What had no line feed yet when it was archived. */
@@ -116,22 +148,20 @@ async function checkPrefix(
     const next = await chunks.next();
     if (next.done === true) return null;
     const part = next.value.subarray(0, left);
-    whole.update(part);
     const lineStart = part.lastIndexOf(LF) + 1;
     if (lineStart > 0) {
-      inLines.update(torn).update(part.subarray(0, lineStart));
+      const content = Buffer.concat([torn, part.subarray(0, lineStart)]);
+      const ends = entryEnds(content);
+      const leaves = entryLeaves(content, ends);
+      whole.update(leaves);
+      inLines.update(leaves);
       torn = new Uint8Array(0);
-      lines += countLines(part);
+      lines += ends.length;
     }
     torn = concatBytes(torn, part.subarray(lineStart));
     left -= part.length;
     beyond = next.value.slice(part.length);
   }
+  if (torn.length > 0) whole.update(leafHash(torn));
   return toBase64(whole.digest()) === progress.sha256 ? { hash: inLines, lines, torn, beyond } : null;
-}
-
-function countLines(bytes: Uint8Array): number {
-  let count = 0;
-  for (let end = bytes.indexOf(LF); end >= 0; end = bytes.indexOf(LF, end + 1)) count++;
-  return count;
 }

@@ -1,10 +1,8 @@
 import { Sha256 } from "#sha256";
-import { toBase64 } from "../../core/bytes.ts";
 import { SteleError } from "../../core/error.ts";
 import { timestamp } from "../../core/time.ts";
-import type { NewAppend } from "../provenance.ts";
 import { MAX_RAW_BYTES } from "../segment/open.ts";
-import { continueAfter, formatProgress, type Progress } from "./resume.ts";
+import { continueAfter, formatProgress, type Progress, type Run } from "./resume.ts";
 import type { Source } from "./source.ts";
 
 /** When a segment is full. */
@@ -24,7 +22,7 @@ export const DEFAULT_LIMITS: SegmentLimits = { bytes: 16 << 20, entries: 65_536,
 export interface FilledSegment {
   readonly buffer: ArrayBuffer;
   readonly length: number;
-  readonly appends: readonly NewAppend[];
+  readonly runs: readonly Run[];
 }
 
 /** What is told about a source while it is read. */
@@ -48,15 +46,17 @@ const LF = 0x0a;
 /** Bytes of provenance in one manifest: with one more run it still stays under its largest size. */
 const MAX_PROVENANCE_BYTES = 40_000;
 
-/** Where the reading of one source stands. Offsets are into the segment's buffer. */
-interface Run {
+/** Stands for a hash that is not known yet: an id's length is. */
+const ANY_SHA256 = "A".repeat(44);
+
+/** Where the reading of one source stands. */
+interface Reading {
   readonly source: Source;
   readonly chunks: AsyncGenerator<Uint8Array, void, undefined>;
-  /** Over the content up to `unhashed`. */
+  /** Over the leaf hashes of the lines of all its runs. */
   readonly hash: Sha256;
-  /** Bytes of content up to `unhashed`. */
-  offset: number;
-  unhashed: number;
+  /** Where its content would begin, counted from the segment's buffer's start. */
+  begin: number;
   /** Entries in the segment before this run. */
   first: number;
   /** Of the next entry in its source, from 1. */
@@ -79,7 +79,7 @@ export class Segmenter {
   #filled = 0;
   #lines = 0;
   #count = 0;
-  #appends: NewAppend[] = [];
+  #runs: Run[] = [];
   #provenanceBytes = 0;
   #openedAt = 0;
 
@@ -116,71 +116,71 @@ export class Segmenter {
   }
 
   async *#read(source: Source): AsyncGenerator<FilledSegment, void, undefined> {
-    const { run, rest } = await this.#start(source);
+    const { reading, rest } = await this.#start(source);
     try {
       let pending = rest;
       for (;;) {
         while (pending.length > 0) {
-          pending = pending.subarray(this.#fill(run, pending));
-          if (this.#isFull()) yield this.#cut(run);
+          pending = pending.subarray(this.#fill(reading, pending));
+          if (this.#isFull()) yield this.#cut(reading);
         }
-        const next = await this.#next(run);
+        const next = await this.#next(reading);
         if (next === "aged") {
-          yield this.#cut(run);
+          yield this.#cut(reading);
           continue;
         }
         if (next.done === true) break;
         pending = next.value;
-        if (!run.source.rereadable && this.#options.now() - run.since >= 1000) this.#endRun(run);
+        if (!reading.source.rereadable && this.#options.now() - reading.since >= 1000) this.#endRun(reading);
       }
       // A file that was stopped in the middle of a line is read again; what came from a stream will not come again.
-      if (!run.source.rereadable || this.#options.stop?.aborted !== true) this.#endLastLine(run);
+      if (!reading.source.rereadable || this.#options.stop?.aborted !== true) this.#endLastLine(reading);
     } finally {
-      this.#endRun(run);
+      this.#endRun(reading);
       // What is left of a line that was refused is no part of the next source.
       this.#filled = this.#lines;
-      await run.chunks.return();
+      await reading.chunks.return();
     }
   }
 
-  async #start(source: Source): Promise<{ run: Run; rest: Uint8Array }> {
+  async #start(source: Source): Promise<{ reading: Reading; rest: Uint8Array }> {
     const { progress, report, stop, now } = this.#options;
     const known = source.rereadable ? progress.get(source.name) : undefined;
-    const base = { source, first: this.#count, since: now(), pulled: null, unhashed: this.#filled };
+    const base = { source, first: this.#count, since: now(), pulled: null };
     if (known !== undefined) {
       const chunks = source.open(stop);
       const goingOn = await continueAfter(known, chunks);
       if (goingOn !== null) {
         const { kind, hash, offset, lines, rest } = goingOn;
         report({ source, kind, end: known.end });
-        return { run: { ...base, chunks, hash, offset, line: lines + 1 }, rest };
+        return { reading: { ...base, chunks, hash, begin: this.#filled - offset, line: lines + 1 }, rest };
       }
       await chunks.return();
       // A reading that was stopped says nothing about the content.
       if (stop?.aborted !== true) report({ source, kind: "replaced", end: known.end });
     }
-    const run = { ...base, chunks: source.open(stop), hash: new Sha256(), offset: 0, line: 1 };
-    return { run, rest: new Uint8Array(0) };
+    const reading = { ...base, chunks: source.open(stop), hash: new Sha256(), begin: this.#filled, line: 1 };
+    return { reading, rest: new Uint8Array(0) };
   }
 
   /** Copies what fits and finds the entries in it; gives how many bytes of `chunk` it took. */
-  #fill(run: Run, chunk: Uint8Array): number {
+  #fill(reading: Reading, chunk: Uint8Array): number {
     const { limits, now } = this.#options;
     if (this.#count === 0) this.#openedAt = now();
-    if (this.#count === run.first) run.since = now();
+    if (this.#count === reading.first) reading.since = now();
     const from = this.#filled;
     this.#put(chunk.subarray(0, limits.bytes - from));
     // A Buffer's search is several times as fast as a Uint8Array's; it ends where the content does.
     const content = Buffer.from(this.#buffer.buffer, 0, this.#filled);
     for (let end = content.indexOf(LF, from); end >= 0; end = content.indexOf(LF, end + 1)) {
-      this.#endLine(run, end);
+      this.#endLine(reading, end);
       if (this.#count === limits.entries) {
         const taken = this.#lines - from;
         this.#filled = this.#lines;
         return taken;
       }
     }
-    if (this.#filled - this.#lines > limits.entryBytes) throw this.#tooLong(run);
+    if (this.#filled - this.#lines > limits.entryBytes) throw this.#tooLong(reading);
     return this.#filled - from;
   }
 
@@ -189,58 +189,51 @@ export class Segmenter {
     this.#filled += bytes.length;
   }
 
-  #endLine(run: Run, end: number): void {
-    if (end - this.#lines > this.#options.limits.entryBytes) throw this.#tooLong(run);
+  #endLine(reading: Reading, end: number): void {
+    if (end - this.#lines > this.#options.limits.entryBytes) throw this.#tooLong(reading);
     this.#lines = end + 1;
     this.#count++;
-    run.line++;
+    reading.line++;
   }
 
   /** At a source's end, what has no line feed is an entry too. The buffer has a byte to spare for it. */
-  #endLastLine(run: Run): void {
+  #endLastLine(reading: Reading): void {
     if (this.#filled === this.#lines) return;
-    // The line feed is ours, not the source's: the hash over the source stops before it.
-    this.#hashUpTo(run, this.#filled);
     this.#put(Uint8Array.of(LF));
-    run.unhashed = this.#filled;
-    this.#endLine(run, this.#filled - 1);
-  }
-
-  #hashUpTo(run: Run, end: number): void {
-    if (end <= run.unhashed) return;
-    run.hash.update(this.#buffer.subarray(run.unhashed, end));
-    run.offset += end - run.unhashed;
-    run.unhashed = end;
+    this.#endLine(reading, this.#filled - 1);
+    // The line feed is ours, not the source's: it does not count in how far the source is archived.
+    reading.begin++;
   }
 
   /** Closes a run of provenance at the last whole entry, and says how far its source is archived by then. */
-  #endRun(run: Run): void {
-    const count = this.#count - run.first;
+  #endRun(reading: Reading): void {
+    const count = this.#count - reading.first;
     if (count === 0) return;
-    this.#hashUpTo(run, this.#lines);
-    const id = run.source.rereadable ? formatProgress({ end: run.offset, sha256: toBase64(run.hash.digest()) }) : undefined;
-    const append = { count, time: timestamp(run.since), source: run.source.name, id };
-    this.#appends.push(append);
-    this.#provenanceBytes += Buffer.byteLength(JSON.stringify(append));
-    run.first = this.#count;
-    run.since = this.#options.now();
+    const { source, hash } = reading;
+    const end = this.#lines - reading.begin;
+    const run = { count, time: timestamp(reading.since), source: source.name };
+    this.#runs.push({ ...run, prefix: source.rereadable ? { end, hash } : null });
+    const id = source.rereadable ? formatProgress({ end, sha256: ANY_SHA256 }) : undefined;
+    this.#provenanceBytes += Buffer.byteLength(JSON.stringify({ ...run, id }));
+    reading.first = this.#count;
+    reading.since = this.#options.now();
   }
 
   /** Hands out the whole entries; what is left of an unfinished one begins the next buffer. */
-  #cut(run?: Run): FilledSegment {
-    if (run !== undefined) this.#endRun(run);
-    const filled: FilledSegment = { buffer: this.#buffer.buffer, length: this.#lines, appends: this.#appends };
+  #cut(reading?: Reading): FilledSegment {
+    if (reading !== undefined) this.#endRun(reading);
+    const filled: FilledSegment = { buffer: this.#buffer.buffer, length: this.#lines, runs: this.#runs };
     const unfinished = this.#buffer.subarray(this.#lines, this.#filled);
     this.#buffer = this.#allocate();
     this.#buffer.set(unfinished);
-    if (run !== undefined) {
-      run.unhashed -= this.#lines;
-      run.first = 0;
+    if (reading !== undefined) {
+      reading.begin -= this.#lines;
+      reading.first = 0;
     }
     this.#filled = unfinished.length;
     this.#lines = 0;
     this.#count = 0;
-    this.#appends = [];
+    this.#runs = [];
     this.#provenanceBytes = 0;
     this.#openedAt = this.#options.now();
     return filled;
@@ -252,11 +245,11 @@ export class Segmenter {
   }
 
   /** The next chunk; or "aged" when the segment's first entry has waited long enough, the read still under way. */
-  async #next(run: Run): Promise<IteratorResult<Uint8Array, void> | "aged"> {
-    run.pulled ??= run.chunks.next();
-    const pulled = run.pulled;
+  async #next(reading: Reading): Promise<IteratorResult<Uint8Array, void> | "aged"> {
+    reading.pulled ??= reading.chunks.next();
+    const pulled = reading.pulled;
     if (this.#count === 0) {
-      run.pulled = null;
+      reading.pulled = null;
       return pulled;
     }
     const wait = this.#openedAt + this.#options.limits.ageMillis - this.#options.now();
@@ -266,18 +259,18 @@ export class Segmenter {
     });
     try {
       const next = await Promise.race([pulled, aged]);
-      if (next !== "aged") run.pulled = null;
+      if (next !== "aged") reading.pulled = null;
       return next;
     } finally {
       clearTimeout(timer);
     }
   }
 
-  #tooLong(run: Run): SteleError {
-    const offset = run.offset + this.#lines - run.unhashed;
+  #tooLong(reading: Reading): SteleError {
+    const offset = this.#lines - reading.begin;
     return new SteleError(
       "input.entry-too-large",
-      `${run.source.label}: line ${run.line}, at byte ${offset}, is longer than the ${this.#options.limits.entryBytes} bytes that an event may have. ` +
+      `${reading.source.label}: line ${reading.line}, at byte ${offset}, is longer than the ${this.#options.limits.entryBytes} bytes that an event may have. ` +
         `The lines before it are archived; nothing from it on. Split or remove it, or raise --max-event-bytes, and run the command again: it goes on there.`,
     );
   }

@@ -24,7 +24,7 @@ export interface OpenedSegment {
 
 /** Longest segment before compression that is read: what a manifest declares is what is allocated for it. */
 export const MAX_RAW_BYTES: number = 2 ** 28;
-/** A decoder's history; level 3 needs 2 MiB. Without a bound, a frame of a few bytes could ask for gigabytes. */
+/** A decoder's history; the sealer's frames need 2 MiB. Without a bound, a frame of a few bytes could ask for gigabytes. */
 const MAX_WINDOW = 2 ** 25;
 
 /**
@@ -58,7 +58,7 @@ export function openSegment(stored: Uint8Array, promise: SegmentPromise): Opened
   }
   const raw = decompress(stored, promise.rawBytes);
   expectSame("length after decompression", promise.rawBytes, raw.length);
-  const ends = entryEnds(raw);
+  const ends = entryEnds(Buffer.from(raw.buffer, raw.byteOffset, raw.length));
   expectSame("number of entries", promise.count, ends.length);
   const leaves = entryLeaves(raw, ends);
   const root = merkleRoot(leaves);

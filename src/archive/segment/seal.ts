@@ -18,18 +18,27 @@ export interface SealedSegment {
   readonly root: Uint8Array;
 }
 
-const LEVEL = 3;
+/**
+ * Level 1's fast strategy with level 3's window and a hash table that still fits into a core's cache: on JSON events as small
+ * as level 3 makes them or smaller, at 1.2 to 2 times its speed.
+ */
+const PARAMETERS = {
+  [constants.ZSTD_c_compressionLevel]: 1,
+  [constants.ZSTD_c_windowLog]: 21,
+  [constants.ZSTD_c_hashLog]: 16,
+  [constants.ZSTD_c_checksumFlag]: 1,
+};
 /** More than a frame adds to what can't be compressed. */
 const FRAME_BYTES = 64 * 1024;
 
 /** Splits, hashes and compresses entries, each followed by a line feed. Takes a while: runs in a worker thread. */
 export function sealSegment(raw: Uint8Array): SealedSegment {
-  const ends = entryEnds(raw);
+  const ends = entryEnds(Buffer.from(raw.buffer, raw.byteOffset, raw.length));
   const leaves = entryLeaves(raw, ends);
   const compressed = zstdCompressSync(raw, {
     // One piece: pieces would be joined by a copy. What of it is not written to costs no memory.
     chunkSize: raw.length + FRAME_BYTES,
-    params: { [constants.ZSTD_c_compressionLevel]: LEVEL, [constants.ZSTD_c_checksumFlag]: 1 },
+    params: PARAMETERS,
     pledgedSrcSize: raw.length,
   });
   const stored = new Uint8Array(compressed);
