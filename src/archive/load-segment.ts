@@ -19,13 +19,20 @@ export async function loadSegment(
   store: Store,
   pool: SegmentPool,
   log: LogIdentity,
-  commit: Commit,
+  { manifest }: Commit,
   segment: SegmentReference,
-  options: { readonly keepRaw: boolean; readonly signal?: AbortSignal | undefined },
+  options: {
+    /** The log's chain before the segment; null where it is not known, or of no matter. */
+    readonly chainBefore: Uint8Array | null;
+    /** Whether the entries and their leaf hashes are wanted. */
+    readonly keepRaw: boolean;
+    readonly signal?: AbortSignal | undefined;
+  },
 ): Promise<OpenedSegment> {
   const body = await readSegment(store, logKey(log.name, segment.key), segment, options.signal);
-  const { count, root } = commit.manifest.entries;
-  const promise = { bytes: segment.bytes, sha256: segment.sha256, rawBytes: segment.rawBytes, count, root };
+  const { bytes, sha256: hash, rawBytes } = segment;
+  const { count, root } = manifest.entries;
+  const promise = { bytes, sha256: hash, rawBytes, count, root, chainBefore: options.chainBefore };
   return pool.open(body, promise, options.keepRaw);
 }
 
@@ -40,10 +47,11 @@ export async function loadForReader(
   log: LogIdentity,
   commit: Commit,
   segment: SegmentReference,
+  chainBefore: Uint8Array | null,
   signal?: AbortSignal,
 ): Promise<OpenedSegment> {
   try {
-    return await loadSegment(store, pool, log, commit, segment, { keepRaw: true, signal });
+    return await loadSegment(store, pool, log, commit, segment, { chainBefore, keepRaw: true, signal });
   } catch (error) {
     if (!isSteleError(error)) throw error;
     const { index, entries } = commit.manifest;

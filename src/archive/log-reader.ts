@@ -1,5 +1,5 @@
 import { equalBytes, fromBase64 } from "../core/bytes.ts";
-import { chainStart, extendChain } from "../core/chain.ts";
+import { chainStart } from "../core/chain.ts";
 import type { SignedCheckpoint } from "../core/checkpoint.ts";
 import type { Commit } from "../core/commit.ts";
 import { verifyConsistency } from "../core/consistency.ts";
@@ -78,16 +78,16 @@ export async function* readEntries(
   const load = async (item: RangeItem): Promise<RangeItem & { segment: OpenedSegment | null }> => {
     const { segment } = item.commit.manifest;
     if (segment === null || item.spans.length === 0) return { ...item, segment: null };
-    return { ...item, segment: await loadForReader(archive.store, pool, opened.log, item.commit, segment, signal) };
+    return {
+      ...item,
+      segment: await loadForReader(archive.store, pool, opened.log, item.commit, segment, item.chainBefore, signal),
+    };
   };
-  for await (const { commit, chainBefore, spans, segment } of orderedMap(
-    manifestsInRange(archive, opened, options),
-    pool.width,
-    load,
-  )) {
+  // One more than there are threads: none waits for the slowest.
+  for await (const { commit, spans, segment } of orderedMap(manifestsInRange(archive, opened, options), pool.width + 1, load)) {
     if (segment === null) continue;
     const { entries, index } = commit.manifest;
-    if (!equalBytes(extendChain(chainBefore, segment.leaves), fromBase64(entries.chain, "entries.chain"))) {
+    if (segment.chain === null || !equalBytes(segment.chain, fromBase64(entries.chain, "entries.chain"))) {
       throw new SteleError(
         "log.unsound",
         `log ${name}: the entries of manifest ${index} do not lead to its chain value ${entries.chain}`,

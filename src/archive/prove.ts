@@ -24,7 +24,7 @@ export async function proveEntry(archive: Archive, name: string, index: number, 
   if (manifest.segment === null)
     throw new SteleError("log.unsound", `log ${name}: manifest ${manifest.index} should hold entry ${index}, but has no segment`);
   await using pool = new SegmentPool(1);
-  const { raw, ends, leaves } = await loadForReader(archive.store, pool, log, commit, manifest.segment, signal);
+  const { raw, ends, leaves } = await loadForReader(archive.store, pool, log, commit, manifest.segment, null, signal);
   const place = index - manifest.entries.first;
   const start = place === 0 ? 0 : (ends[place - 1] ?? 0) + 1;
   const proof: SteleProof = {

@@ -1,6 +1,7 @@
 import { constants, zstdDecompressSync } from "node:zlib";
 import { sha256 } from "#sha256";
 import { equalBytes, fromBase64, toBase64 } from "../../core/bytes.ts";
+import { extendChain } from "../../core/chain.ts";
 import { entryEnds, entryLeaves } from "../../core/entries.ts";
 import { SteleError } from "../../core/error.ts";
 import type { SegmentReference } from "../../core/manifest.ts";
@@ -11,6 +12,8 @@ import { zstdFrame } from "../../core/zstd-frame.ts";
 export type SegmentPromise = Pick<SegmentReference, "bytes" | "sha256" | "rawBytes"> & {
   readonly count: number;
   readonly root: string;
+  /** The log's chain before the segment's first entry; null where that is not known. */
+  readonly chainBefore: Uint8Array | null;
 };
 
 /** A segment that is what its manifest says. */
@@ -20,6 +23,8 @@ export interface OpenedSegment {
   readonly ends: Uint32Array<ArrayBuffer>;
   /** Leaf hashes, packed. */
   readonly leaves: Uint8Array<ArrayBuffer>;
+  /** The log's chain after the last entry, from the value before the first; null where that was not given. */
+  readonly chain: Uint8Array | null;
 }
 
 /** Longest segment before compression that is read: what a manifest declares is what is allocated for it. */
@@ -29,7 +34,7 @@ const MAX_WINDOW = 2 ** 25;
 
 /**
  * Checks a stored segment against its manifest from the outside in: length and hash of the object before it is
- * decompressed, the declared length before memory is taken, then number and root of the entries. The chain is the caller's.
+ * decompressed, the declared length before memory is taken, then number and root of the entries. The chain's value is computed for the caller to compare.
  * @throws SteleError `format.segment` or `proof.entry`, saying what was expected and found
  */
 export function openSegment(stored: Uint8Array, promise: SegmentPromise): OpenedSegment {
@@ -65,7 +70,7 @@ export function openSegment(stored: Uint8Array, promise: SegmentPromise): Opened
   if (!equalBytes(root, fromBase64(promise.root, "entries.root"))) {
     throw new SteleError("proof.entry", `segment: expected root ${promise.root} over its entries, got ${toBase64(root)}`);
   }
-  return { raw, ends, leaves };
+  return { raw, ends, leaves, chain: promise.chainBefore === null ? null : extendChain(promise.chainBefore, leaves) };
 }
 
 function decompress(stored: Uint8Array, rawBytes: number): Uint8Array<ArrayBuffer> {

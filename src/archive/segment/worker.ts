@@ -31,7 +31,9 @@ parentPort?.on("message", (request: Request) => {
       ]);
     } else {
       const whole = openSegment(request.stored, request.promise);
-      const opened = request.keepRaw ? whole : { ...whole, raw: new Uint8Array(0) };
+      const opened = request.keepRaw
+        ? whole
+        : { ...whole, raw: new Uint8Array(0), ends: new Uint32Array(0), leaves: new Uint8Array(0) };
       // Freed now: megabytes that wait for a garbage collection would pile up.
       request.stored.buffer.transfer(0);
       if (!request.keepRaw) whole.raw.buffer.transfer(0);

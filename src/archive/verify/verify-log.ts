@@ -1,5 +1,5 @@
 import { equalBytes, fromBase64, fromUtf8, toBase64 } from "../../core/bytes.ts";
-import { chainStart, extendChain } from "../../core/chain.ts";
+import { chainStart } from "../../core/chain.ts";
 import { encodeCheckpoint, type SignedCheckpoint } from "../../core/checkpoint.ts";
 import type { Commit } from "../../core/commit.ts";
 import { isSteleError, type SteleError } from "../../core/error.ts";
@@ -61,6 +61,8 @@ interface Item {
 }
 
 const REQUESTS_AHEAD = 16;
+/** More than there are threads: none waits for the slowest, nor for what the main thread does with each. */
+const SEGMENTS_AHEAD = 2;
 /** Above this, a gap is one finding instead of one for each manifest. */
 const NAMED_GAP = 1000;
 
@@ -96,7 +98,7 @@ export class LogVerification {
     const objects = level === "manifests" ? null : new LogObjects(this.#store, this.#log, this.#options);
     try {
       // What is read ahead bounds memory where segments are read, and only requests where they are not.
-      const ahead = level === "content" ? pool.width : REQUESTS_AHEAD;
+      const ahead = level === "content" ? pool.width + SEGMENTS_AHEAD : REQUESTS_AHEAD;
       const checked = orderedMap(this.#items(), ahead, async (item) => {
         const locks = item.inRange ? await objects?.checkLocks(item.commit, item.chosen.version) : [];
         return { item, locks: locks ?? [], segment: await this.#load(item) };
@@ -193,27 +195,27 @@ export class LogVerification {
     this.#expectedIndex = index + 1;
   }
 
-  async #load({ commit, inRange }: Item): Promise<OpenedSegment | SteleError | null> {
+  async #load({ commit, chainBefore, inRange }: Item): Promise<OpenedSegment | SteleError | null> {
     const { level, pool, signal } = this.#options;
     const { segment } = commit.manifest;
     if (level !== "content" || segment === null || !inRange) return null;
     try {
-      return await loadSegment(this.#store, pool, this.#log, commit, segment, { keepRaw: false, signal });
+      return await loadSegment(this.#store, pool, this.#log, commit, segment, { chainBefore, keepRaw: false, signal });
     } catch (error) {
       if (!isSteleError(error) || signal?.aborted === true) throw error;
       return error;
     }
   }
 
-  #account({ commit, chainBefore, inRange, chosen }: Item, segment: OpenedSegment | SteleError | null): void {
+  #account({ commit, inRange, chosen }: Item, segment: OpenedSegment | SteleError | null): void {
     const { entries, index } = commit.manifest;
     this.#totals.manifests++;
     if (inRange && !isSteleError(segment)) {
       this.#totals.entries += entries.count;
       this.#totals.bytes += commit.manifest.segment?.rawBytes ?? 0;
     }
-    if (segment !== null && !isSteleError(segment) && chainBefore !== null) {
-      const chain = toBase64(extendChain(chainBefore, segment.leaves));
+    if (segment !== null && !isSteleError(segment) && segment.chain !== null) {
+      const chain = toBase64(segment.chain);
       if (chain !== entries.chain) {
         const message = `the entries of manifest ${index} do not lead to its chain value`;
         this.#options.found(
