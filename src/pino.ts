@@ -2,7 +2,8 @@ import { readFile } from "node:fs/promises";
 import { finished, Writable } from "node:stream";
 import { z } from "zod";
 import type { Log } from "./archive/log/log.ts";
-import { type LogOptions, openArchive, type OpenArchiveOptions } from "./archive/log/open-archive.ts";
+import type { LogOptions } from "./archive/log/log-options.ts";
+import { openArchive, type OpenArchiveOptions } from "./archive/log/open-archive.ts";
 import { isSteleError, SteleError } from "./core/error.ts";
 import { parseKeyFile, type Signer } from "./core/key.ts";
 
@@ -34,6 +35,8 @@ const MAX_DRAIN_MILLIS = 9_000;
 
 const text = z.string().min(1);
 const positive = z.int().min(1);
+/** Longer than this, a timer of Node's goes off at once: a heartbeat of thirty days would be a thousand a second. */
+const millis = z.int().max(2 ** 31 - 1);
 const schema: z.ZodType<PinoTransportOptions> = z.strictObject({
   archive: text,
   log: text,
@@ -57,14 +60,14 @@ const schema: z.ZodType<PinoTransportOptions> = z.strictObject({
       bytes: positive.exactOptional(),
       entries: positive.exactOptional(),
       entryBytes: positive.exactOptional(),
-      ageMillis: positive.exactOptional(),
+      ageMillis: millis.min(1).exactOptional(),
     })
     .optional(),
   maxSpoolBytes: positive.optional(),
   onFull: z.enum(["wait", "refuse"]).optional(),
-  lingerMillis: z.int().min(0).optional(),
+  lingerMillis: millis.min(0).optional(),
   uploads: positive.optional(),
-  heartbeatMillis: positive.optional(),
+  heartbeatMillis: millis.min(1000).optional(),
 });
 
 /**

@@ -72,7 +72,7 @@ function fenced(log: LogIdentity, { manifest }: Commit): SteleError {
   return new SteleError(
     "log.fenced",
     `log ${log.name}: another writer (${manifest.writer.id}) committed manifest ${manifest.index} at ${manifest.sealed}. ` +
-      `A log has one writer at a time: this one stops. What it had not committed is still with its source; ` +
+      `A log has one writer at a time: this one stops. What it had not committed is still with its source, or in its spool; ` +
       `run it again when the other has ended, or use another log.`,
   );
 }

@@ -10,6 +10,7 @@ import { Drain, type DrainOptions, type DrainState } from "./drain.ts";
 import { type EncodedEvents, encodeEvents, type Event, splitLines } from "./events.ts";
 import type { LogObserver } from "./observer.ts";
 import type { AppendOptions, Receipt } from "./receipt.ts";
+import { finishReindex } from "./reindex.ts";
 import { Room } from "./room.ts";
 import { type Sleep, untilAborted } from "./waiting.ts";
 
@@ -94,6 +95,8 @@ export class Appender {
    */
   static async open(options: AppenderOptions): Promise<Appender> {
     const holder: { appender: Appender | null } = { appender: null };
+    // A process may have died while it put a renumbered spool in the place of this one.
+    await finishReindex(options.folder, options.files);
     const spool = await Spool.open(options.folder, {
       ...options,
       onClosed: () => {

@@ -2,7 +2,9 @@ import type { Commit } from "../../core/commit.ts";
 import type { Archive } from "../archive.ts";
 import { LogWriter, type UploadedSegment, type WriterOptions } from "../log-writer.ts";
 import { orderedMap } from "../ordered-map.ts";
+import type { NewAppend } from "../provenance.ts";
 import type { SegmentPool } from "../segment/pool.ts";
+import type { SealedSegment } from "../segment/seal.ts";
 import type { ClosedFile } from "../spool/delivery.ts";
 import type { Spool } from "../spool/spool.ts";
 import { backoff, type BackoffOptions, isTransient } from "./backoff.ts";
@@ -15,7 +17,7 @@ export interface DrainOptions extends Omit<WriterOptions, "signal"> {
   readonly log: string;
   readonly spool: Spool;
   readonly pool: SegmentPool;
-  /** Segments sealed or uploaded at a time. */
+  /** Segments uploaded at a time. */
   readonly uploads: number;
   /** After how long without a manifest an empty one is committed; null: never. */
   readonly heartbeatMillis: number | null;
@@ -31,6 +33,9 @@ export type DrainState = "opening" | "ready" | "retrying" | "stopped";
 /** `commits`: how many there were when the heartbeat fell due. */
 type Heartbeat = { readonly kind: "heartbeat"; readonly commits: number };
 type Task = { readonly kind: "file"; readonly file: ClosedFile } | Heartbeat;
+type Sealed =
+  | { readonly kind: "file"; readonly file: ClosedFile; readonly sealed: SealedSegment; readonly appends: readonly NewAppend[] }
+  | Heartbeat;
 type Done = { readonly kind: "file"; readonly file: ClosedFile; readonly uploaded: UploadedSegment } | Heartbeat;
 
 /**
@@ -126,7 +131,7 @@ export class Drain {
 
   /** From finding the head to an error, or to {@link stop}. */
   async #session(): Promise<void> {
-    const { archive, log, spool, onArchived, uploads } = this.#options;
+    const { archive, log, spool, pool, onArchived, uploads } = this.#options;
     const writer = await LogWriter.open(archive, log, { ...this.#options, signal: this.#end.signal });
     await reconcile(archive.store, writer, spool, (file) => onArchived(file.first + file.count));
     onArchived(writer.nextEntry);
@@ -146,7 +151,9 @@ export class Drain {
       }
     };
     const over = AbortSignal.any([failed.signal, this.#end.signal]);
-    for await (const done of orderedMap(this.#tasks(over), uploads, (task) => orEnd(this.#upload(writer, task)))) {
+    // Whole segments are in memory while they are sealed; as they are uploaded, only what they were compressed to.
+    const sealed = orderedMap(this.#tasks(over), pool.width, (task) => orEnd(this.#seal(task)));
+    for await (const done of orderedMap(sealed, uploads, (one) => orEnd(this.#upload(writer, one)))) {
       await orEnd(this.#commit(writer, done));
       this.#failures = 0;
     }
@@ -183,22 +190,27 @@ export class Drain {
     }
   }
 
-  async #upload(writer: LogWriter, task: Task): Promise<Done> {
+  async #seal(task: Task): Promise<Sealed> {
     if (task.kind === "heartbeat") return task;
     const { spool, pool, observer } = this.#options;
-    const { file } = task;
     const started = performance.now();
-    const { buffer: raw, length, appends } = await spool.read(file);
+    const { buffer: raw, length, appends } = await spool.read(task.file);
     const { sealed, buffer } = await pool.seal(raw, length);
     // Freed now, as below: megabytes that wait for a garbage collection would pile up.
     buffer.transfer(0);
+    observer.sealed?.(performance.now() - started, sealed.rawBytes, sealed.stored.length);
+    return { ...task, sealed, appends };
+  }
+
+  async #upload(writer: LogWriter, one: Sealed): Promise<Done> {
+    if (one.kind === "heartbeat") return one;
+    const { kind, file, sealed, appends } = one;
+    const started = performance.now();
     const storedBytes = sealed.stored.length;
-    const sealedAt = performance.now();
-    observer.sealed?.(sealedAt - started, sealed.rawBytes, storedBytes);
     const uploaded = await writer.upload(sealed, appends, file.first);
-    observer.uploaded?.(performance.now() - sealedAt, storedBytes);
+    this.#options.observer.uploaded?.(performance.now() - started, storedBytes);
     sealed.stored.buffer.transfer(0);
-    return { kind: "file", file, uploaded };
+    return { kind, file, uploaded };
   }
 
   async #commit(writer: LogWriter, done: Done): Promise<void> {

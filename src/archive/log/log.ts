@@ -33,6 +33,8 @@ export class Log implements AsyncDisposable {
   readonly #released: () => void;
   #appender: Promise<Appender> | null = null;
   #opened: Appender | null = null;
+  /** Calls that came before the log was open. */
+  #waiting = 0;
 
   /**
    * @param source who delivers, where an append does not say
@@ -54,8 +56,13 @@ export class Log implements AsyncDisposable {
    * @throws SteleError `spool.*`, `store.*`, `log.*`; it can be tried again
    */
   open(): Promise<Appender> {
-    this.#appender ??= this.#open();
-    return this.#appender;
+    if (this.#appender !== null) return this.#appender;
+    const opening = this.#open();
+    this.#appender = opening;
+    opening.catch(() => {
+      if (this.#appender === opening) this.#appender = null;
+    });
+    return opening;
   }
 
   /**
@@ -67,24 +74,21 @@ export class Log implements AsyncDisposable {
    * @throws SteleError `input.*` when they can't be entries; `spool.full` when the spool may not grow; `spool.failed` when the
    *   disk refuses; what stopped the log, as `store.denied`, `store.lock-lost`, `log.fenced`
    */
-  async append(events: Event | readonly Event[], options: AppendOptions = {}): Promise<Receipt> {
-    const appender = this.#opened ?? (await this.open());
-    return appender.append(events, options.source ?? this.#source, options);
+  append(events: Event | readonly Event[], options: AppendOptions = {}): Promise<Receipt> {
+    return this.#with((appender) => appender.append(events, options.source ?? this.#source, options));
   }
 
   /** {@link append}, for events that stand as lines: each followed by a line feed, the last as well. They are not copied. */
-  async appendLines(lines: Uint8Array, options: AppendOptions = {}): Promise<Receipt> {
-    const appender = this.#opened ?? (await this.open());
-    return appender.appendLines(lines, options.source ?? this.#source, options);
+  appendLines(lines: Uint8Array, options: AppendOptions = {}): Promise<Receipt> {
+    return this.#with((appender) => appender.appendLines(lines, options.source ?? this.#source, options));
   }
 
   /**
    * Archives all that was appended before, and gives the log's head; null when the log is empty.
    * @throws what stopped the log; the signal's reason
    */
-  async flush(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Commit | null> {
-    const appender = this.#opened ?? (await this.open());
-    return appender.flush(options.signal);
+  flush(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Commit | null> {
+    return this.#with((appender) => appender.flush(options.signal));
   }
 
   /**
@@ -121,14 +125,21 @@ export class Log implements AsyncDisposable {
     await this.close();
   }
 
-  async #open(): Promise<Appender> {
+  /** In the order of calls: none that finds the log open overtakes those that still wait for it. */
+  async #with<T>(work: (appender: Appender) => Promise<T>): Promise<T> {
+    if (this.#opened !== null && this.#waiting === 0) return work(this.#opened);
+    this.#waiting++;
     try {
-      this.#opened = await Appender.open(this.#appenderOptions());
-      return this.#opened;
-    } catch (error) {
-      this.#appender = null;
-      throw error;
+      const appender = await this.open();
+      return work(appender);
+    } finally {
+      this.#waiting--;
     }
+  }
+
+  async #open(): Promise<Appender> {
+    this.#opened = await Appender.open(this.#appenderOptions());
+    return this.#opened;
   }
 }
 

@@ -7,16 +7,12 @@ import { parseVerifierKey, type Signer, type VerifierKey } from "../../core/key.
 import { openStore, type S3Access } from "../../store/open.ts";
 import type { Store } from "../../store/port.ts";
 import { type Archive, logOf, openArchive as openStored } from "../archive.ts";
-import { DEFAULT_LIMITS, type SegmentLimits } from "../input/segmenter.ts";
 import { SegmentPool } from "../segment/pool.ts";
-import type { SpoolOptions } from "../spool/spool.ts";
 import type { AppenderOptions } from "./appender.ts";
-import type { BackoffOptions } from "./backoff.ts";
 import { descriptionFile } from "./description-file.ts";
 import { Log } from "./log.ts";
+import { completeOptions, type LogOptions } from "./log-options.ts";
 import type { WriterMetrics } from "./metrics.ts";
-import type { LogObserver } from "./observer.ts";
-import { type Sleep, sleep } from "./waiting.ts";
 
 /** What an archive is opened with. */
 export interface OpenArchiveOptions {
@@ -37,39 +33,6 @@ export interface OpenArchiveOptions {
   /** Milliseconds since 1970. Default: the system's clock. */
   readonly now?: (() => number) | undefined;
 }
-
-/** How one log is written. */
-export interface LogOptions {
-  /** Who delivers, where an append does not say. Default: the writer's id. */
-  readonly source?: string | undefined;
-  /** When a segment is full. */
-  readonly limits?: Partial<SegmentLimits> | undefined;
-  /** Bytes that may wait in the spool. Default 4 GiB. */
-  readonly maxSpoolBytes?: number | undefined;
-  /** What an append does when the spool is full: wait for the store (default), or refuse with `spool.full`. Nothing is ever dropped. */
-  readonly onFull?: "wait" | "refuse" | undefined;
-  /** How long a segment waits for more once someone waits for `archived`, in milliseconds. Default 500. */
-  readonly lingerMillis?: number | undefined;
-  /** Segments sealed and uploaded at a time. Default 4. */
-  readonly uploads?: number | undefined;
-  /** After how many milliseconds without a manifest an empty one says that nothing came. Default: never. */
-  readonly heartbeatMillis?: number | undefined;
-  /** For how many ids, and for how long, repeated deliveries are known. Default 1,000,000 and 24 hours. */
-  readonly window?: SpoolOptions["window"];
-  /** Set a damaged spool file aside and go on, with the loss recorded in the log. Default false: refuse to start. */
-  readonly quarantine?: boolean | undefined;
-  /** Told what the log does. */
-  readonly observer?: LogObserver | undefined;
-  /** How long to wait before the store is tried again. */
-  readonly backoff?: BackoffOptions | undefined;
-  /** For tests: the file system under the spool, and waiting. */
-  readonly files?: SpoolOptions["files"];
-  readonly sleep?: Sleep | undefined;
-}
-
-const DEFAULT_MAX_SPOOL_BYTES = 2 ** 32;
-const DEFAULT_LINGER_MILLIS = 500;
-const DEFAULT_UPLOADS = 4;
 
 /** An archive opened by a program: its logs can be read, and with a signer and a spool be appended to. */
 export class OpenArchive implements Archive, AsyncDisposable {
@@ -128,6 +91,7 @@ export class OpenArchive implements Archive, AsyncDisposable {
     if (signer === undefined) throw missing(name, "signer: the archive's signing key, as parseKeyFile gives it");
     if (spool === undefined) throw missing(name, "spool: a folder on a local disk, where events wait for the store");
     const { origin } = logOf(this, name);
+    const complete = completeOptions(name, options);
     this.#pool ??= new SegmentPool(this.#options.threads);
     return {
       archive: this,
@@ -138,18 +102,8 @@ export class OpenArchive implements Archive, AsyncDisposable {
       signer,
       writerId: this.#writerId(),
       now,
-      limits: { ...DEFAULT_LIMITS, ...options.limits },
-      maxSpoolBytes: options.maxSpoolBytes ?? DEFAULT_MAX_SPOOL_BYTES,
-      onFull: options.onFull ?? "wait",
-      lingerMillis: options.lingerMillis ?? DEFAULT_LINGER_MILLIS,
-      uploads: options.uploads ?? DEFAULT_UPLOADS,
-      heartbeatMillis: options.heartbeatMillis ?? null,
-      backoff: options.backoff ?? {},
-      sleep: options.sleep ?? sleep,
       observer: this.#metrics?.observer(name, options.observer ?? {}) ?? options.observer ?? {},
-      quarantine: options.quarantine ?? false,
-      ...(options.window === undefined ? {} : { window: options.window }),
-      ...(options.files === undefined ? {} : { files: options.files }),
+      ...complete,
     };
   }
 

@@ -1,5 +1,6 @@
 import type { AckLevel } from "./observer.ts";
 
+/** How events are appended. */
 export interface AppendOptions {
   /** Who delivers, as manifests will name it: at most 1,024 characters. Default: the log's own setting. */
   readonly source?: string | undefined;

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { LogOptions } from "../../../src/archive/log/log-options.ts";
 import { openArchive } from "../../../src/archive/log/open-archive.ts";
 import { openCheckpoint } from "../../../src/core/checkpoint.ts";
 import { utf8 } from "../../../src/core/bytes.ts";
@@ -199,4 +200,29 @@ test("without a spool or a signer a log can be read, and an append says what is 
   await expect(reader.log(LOG).append("b")).rejects.toThrow(/signer/);
   const noSpool = await openArchive(store, { signer: OWNER });
   await expect(noSpool.log(LOG).append("b")).rejects.toThrow(/spool/);
+});
+
+test.each<[string, LogOptions]>([
+  ["heartbeatMillis", { heartbeatMillis: 2 ** 31 }],
+  ["heartbeatMillis", { heartbeatMillis: 0 }],
+  ["uploads", { uploads: 0 }],
+  ["maxSpoolBytes", { maxSpoolBytes: Number.NaN }],
+  ["lingerMillis", { lingerMillis: -1 }],
+  ["limits.entries", { limits: { entries: 0 } }],
+  ["limits", { limits: { bytes: 1000 } }],
+])("%s is refused where it makes no sense", async (name, options) => {
+  const { log } = await openLog(await memory(), await temporaryFolder(), options);
+  const refused = log.append("a");
+  await expect(refused).rejects.toMatchObject({ code: "input.invalid" });
+  await expect(refused).rejects.toThrow(`log app: ${name}: `);
+});
+
+test("calls keep their order while the log is being opened", async () => {
+  const store = await memory();
+  const { opened, log } = await openLog(store, await temporaryFolder());
+  const first = numbered("a", 50).map((event) => log.append(event));
+  const opening = log.open().then(() => log.append("b"));
+  await Promise.all([...first, opening]);
+  await log.flush();
+  expect(await content(opened)).toBe([...numbered("a", 50), "b", ""].join("\n"));
 });

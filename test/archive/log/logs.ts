@@ -3,12 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { Log } from "../../../src/archive/log/log.ts";
-import {
-  type LogOptions,
-  type OpenArchive,
-  openArchive,
-  type OpenArchiveOptions,
-} from "../../../src/archive/log/open-archive.ts";
+import type { LogOptions } from "../../../src/archive/log/log-options.ts";
+import { type OpenArchive, openArchive, type OpenArchiveOptions } from "../../../src/archive/log/open-archive.ts";
 import type { Store } from "../../../src/store/port.ts";
 import { LOG, NOW, OWNER } from "../fixture.ts";
 
