@@ -10,6 +10,8 @@ export interface Configuration {
   readonly keys?: readonly string[] | undefined;
   /** The signing key's file, relative to the configuration's folder. */
   readonly keyFile?: string | undefined;
+  /** The folder of all spools, relative to the configuration's folder. */
+  readonly spool?: string | undefined;
   readonly s3?:
     | {
         readonly endpoint?: string | undefined;
@@ -34,6 +36,7 @@ const positive = z.int().min(1);
 const schema: z.ZodType<Configuration> = z.strictObject({
   keys: z.array(z.string().refine(isVkey, "expected a verifier key: NAME+8 hex digits+base64")).min(1).optional(),
   keyFile: z.string().min(1).optional(),
+  spool: z.string().min(1).optional(),
   s3: z
     .strictObject({
       endpoint: z.url({ protocol: /^https?$/ }).optional(),

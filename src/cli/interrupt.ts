@@ -57,3 +57,22 @@ export function onInterrupt(message: string): Interruption {
     },
   };
 }
+
+/** Ends the archiving of what is spooled: `millis` after the first signal, or at the second. */
+export function drainLimit({ stop, abort }: Interruption, millis: number): { readonly signal: AbortSignal } & Disposable {
+  const over = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const begin = (): void => {
+    if (millis === 0) over.abort(new Error("nothing more is archived"));
+    else timer = setTimeout(() => over.abort(new Error(`not all was archived within ${millis} ms`)), millis);
+  };
+  if (stop.aborted) begin();
+  else stop.addEventListener("abort", begin, { once: true });
+  return {
+    signal: AbortSignal.any([over.signal, abort]),
+    [Symbol.dispose]: () => {
+      clearTimeout(timer);
+      stop.removeEventListener("abort", begin);
+    },
+  };
+}

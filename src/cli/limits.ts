@@ -7,6 +7,8 @@ export interface AskedLimits {
   readonly maxEventBytes?: number | undefined;
   readonly segmentBytes?: number | undefined;
   readonly segmentEntries?: number | undefined;
+  /** In milliseconds. */
+  readonly segmentAge?: number | undefined;
 }
 
 /** So that the proof of any event, which holds the event in base64, stays below its own limit. */
@@ -14,16 +16,22 @@ const MAX_EVENT_BYTES = 64 * 1024 * 1024;
 /** An event of one byte, and its line feed. */
 const MIN_SEGMENT_BYTES = 2;
 const MAX_SEGMENT_ENTRIES = 1 << 24;
+/** More often than this, a quiet log would be nothing but manifests. */
+export const MIN_AGE_MILLIS = 100;
+const MAX_AGE_MILLIS = 24 * 3_600_000;
 
 /**
  * Limits of segments that fit together: an event and its line feed have to fit into a segment. Where one of the two is left
  * out, it follows the other; where both are given, they must agree.
  * @throws SteleError `input.invalid`
  */
-export function segmentLimits({ maxEventBytes, segmentBytes, segmentEntries }: AskedLimits): SegmentLimits {
+export function segmentLimits({ maxEventBytes, segmentBytes, segmentEntries, segmentAge }: AskedLimits): SegmentLimits {
   atMost("--max-event-bytes", maxEventBytes, MAX_EVENT_BYTES);
   atMost("--segment-bytes", segmentBytes, MAX_RAW_BYTES);
   atMost("--segment-entries", segmentEntries, MAX_SEGMENT_ENTRIES);
+  if (segmentAge !== undefined && segmentAge > MAX_AGE_MILLIS) {
+    throw new SteleError("input.invalid", `--segment-age: expected at most 24h, got ${segmentAge / 3_600_000}h`);
+  }
   if (segmentBytes !== undefined && segmentBytes < MIN_SEGMENT_BYTES) {
     throw new SteleError("input.invalid", `--segment-bytes: expected at least ${MIN_SEGMENT_BYTES}, got ${segmentBytes}`);
   }
@@ -37,6 +45,7 @@ export function segmentLimits({ maxEventBytes, segmentBytes, segmentEntries }: A
     ...DEFAULT_LIMITS,
     bytes: segmentBytes ?? Math.max(DEFAULT_LIMITS.bytes, (maxEventBytes ?? 0) + 1),
     entries: segmentEntries ?? DEFAULT_LIMITS.entries,
+    ageMillis: segmentAge ?? DEFAULT_LIMITS.ageMillis,
     entryBytes: maxEventBytes ?? Math.min(DEFAULT_LIMITS.entryBytes, (segmentBytes ?? DEFAULT_LIMITS.bytes) - 1),
   };
 }

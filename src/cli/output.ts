@@ -34,8 +34,17 @@ export function writeJson(value: unknown): void {
   writeLine(JSON.stringify(value));
 }
 
+/** Takes the bar off its line; drawn again, it stands below what was written. */
+const CLEAR_LINE = "\r\u001b[2K";
+let barShown = false;
+
+/** Says whether a bar stands on the line that standard error is at. */
+export function barOnStderr(shown: boolean): void {
+  barShown = shown;
+}
+
 export function writeStderr(text: string): void {
-  process.stderr.write(text);
+  process.stderr.write(barShown ? CLEAR_LINE + text : text);
 }
 
 /** Writes bytes to standard output no faster than its reader takes them. */

@@ -1,12 +1,14 @@
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { VERSION } from "../archive/version.ts";
 import { archiveCommand } from "./commands/archive.ts";
+import { closeCommand } from "./commands/close.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { initCommand } from "./commands/init.ts";
 import { catCommand } from "./commands/cat.ts";
 import { checkProofCommand } from "./commands/check-proof.ts";
 import { keysCommand } from "./commands/keys.ts";
 import { proveCommand } from "./commands/prove.ts";
+import { spoolCommand } from "./commands/spool.ts";
 import { verifyCommand } from "./commands/verify.ts";
 
 const INTRODUCTION = `Audit logs that nobody can rewrite, and the proof of it.
@@ -25,10 +27,12 @@ Example:
 const COMMANDS: readonly (() => CommandUnknownOpts)[] = [
   initCommand,
   archiveCommand,
+  spoolCommand,
   verifyCommand,
   catCommand,
   proveCommand,
   checkProofCommand,
+  closeCommand,
   doctorCommand,
   keysCommand,
 ];

@@ -1,5 +1,5 @@
 import { SingleBar } from "cli-progress";
-import { writeStderr } from "./output.ts";
+import { barOnStderr, writeStderr } from "./output.ts";
 
 /** Shows how far a long piece of work has come, on standard error. */
 export interface Progress {
@@ -37,12 +37,16 @@ function bar(): Progress {
     gracefulExit: false,
   });
   shown.start(STEPS, 0, { text: "" });
+  barOnStderr(true);
   return {
     update: (fraction, text) => {
       known = fraction !== null;
       shown.update(Math.round(clamped(fraction ?? 0) * STEPS), { text });
     },
-    stop: () => shown.stop(),
+    stop: () => {
+      barOnStderr(false);
+      shown.stop();
+    },
   };
 }
 

@@ -1,4 +1,5 @@
-import { dirname, resolve } from "node:path";
+import { homedir } from "node:os";
+import { dirname, join, resolve, sep } from "node:path";
 import { parseVerifierKey, type VerifierKey } from "../core/key.ts";
 import { openStore, type S3Access } from "../store/open.ts";
 import type { Store } from "../store/port.ts";
@@ -13,22 +14,22 @@ export interface Settings {
   readonly keyFile: string | undefined;
   readonly s3: S3Access;
   readonly limits: NonNullable<Configuration["limits"]>;
+  /** Absolute path of the folder of all spools. */
+  readonly spool: string;
 }
 
 /** @throws SteleError `input.*` where the configuration is wrong, `format.key` where a key is */
 export async function readSettings(
-  flags: Omit<StoreFlags, "quiet"> & { readonly keyFile?: string | undefined },
+  flags: Omit<StoreFlags, "quiet"> & { readonly keyFile?: string | undefined; readonly spool?: string | undefined },
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<Settings> {
   const configuration = flags.config === undefined ? {} : await readConfiguration(flags.config);
-  const configuredKeyFile =
-    configuration.keyFile === undefined || flags.config === undefined
-      ? undefined
-      : resolve(dirname(flags.config), configuration.keyFile);
+  const besideConfiguration = (path: string | undefined): string | undefined =>
+    path === undefined || flags.config === undefined ? undefined : resolve(dirname(flags.config), path);
   const keys = flags.key ?? listed(env["STELE_KEY"]) ?? configuration.keys ?? [];
   return {
     pinned: keys.map(parseVerifierKey),
-    keyFile: flags.keyFile ?? given(env["STELE_KEY_FILE"]) ?? configuredKeyFile,
+    keyFile: flags.keyFile ?? given(env["STELE_KEY_FILE"]) ?? besideConfiguration(configuration.keyFile),
     s3: {
       endpoint: flags.endpoint ?? configuration.s3?.endpoint,
       region: flags.region ?? configuration.s3?.region,
@@ -36,7 +37,15 @@ export async function readSettings(
       checksum: flags.s3Checksum ?? configuration.s3?.checksum,
     },
     limits: configuration.limits ?? {},
+    spool: resolve(flags.spool ?? given(env["STELE_SPOOL"]) ?? besideConfiguration(configuration.spool) ?? defaultSpool(env)),
   };
+}
+
+/** Where events wait for the store when nobody says otherwise: with what a user's programs keep on this machine. */
+export function defaultSpool(env: NodeJS.ProcessEnv = process.env): string {
+  const state = env["XDG_STATE_HOME"];
+  const base = state !== undefined && state.startsWith(sep) ? state : join(homedir(), ".local", "state");
+  return join(base, "stele", "spool");
 }
 
 /** The store that a command works on. */

@@ -15,10 +15,20 @@ export type StoreFlags = {
 
 const CHECKSUMS: readonly ChecksumChoice[] = ["auto", "sha256", "md5"];
 
+const STORE = "s3://bucket[/prefix] or a folder";
+
 /** A command whose first argument is STORE, with the options that all of them share. */
 export function storeCommand(name: string): Command<[string], StoreFlags> {
-  return new Command(name)
-    .argument("<STORE>", "s3://bucket[/prefix] or a folder")
+  return withStoreOptions(new Command(name).argument("<STORE>", STORE));
+}
+
+/** {@link storeCommand}, where STORE may be left out. */
+export function optionalStoreCommand(name: string): Command<[string | undefined], StoreFlags> {
+  return withStoreOptions(new Command(name).argument("[STORE]", STORE));
+}
+
+function withStoreOptions<Args extends unknown[]>(command: Command<Args>): Command<Args, StoreFlags> {
+  return command
     .optionsGroup("Common:")
     .addOption(new Option("--key <VKEY>", "believe this key, and none that the archive names (repeatable)").argParser(appended))
     .option("--config <FILE>", "read settings from FILE (YAML)")

@@ -1,5 +1,5 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { parseConfiguration } from "../../src/cli/configuration.ts";
@@ -96,4 +96,16 @@ test("flags go over the environment, and that over the file; a key file is found
 test("a configuration that is not there, and a key that is none, are refused", async () => {
   await expect(readSettings({ config: join(folder, "none.yaml") }, {})).rejects.toMatchObject({ code: "input.unreadable" });
   await expect(readSettings({ key: ["a.example+00000000+AAAA"] }, {})).rejects.toMatchObject({ code: "format.key" });
+});
+
+test("spools lie where the flag says, the environment, the file, beside which a relative path is, or with the user's state", async () => {
+  const config = join(folder, "stele.yaml");
+  await writeFile(config, "spool: waiting\n");
+  const spool = async (flags: Parameters<typeof readSettings>[0], env: NodeJS.ProcessEnv): Promise<string> =>
+    (await readSettings(flags, env)).spool;
+  expect(await spool({ config, spool: "/flag" }, { STELE_SPOOL: "/env" })).toBe("/flag");
+  expect(await spool({ config }, { STELE_SPOOL: "/env" })).toBe("/env");
+  expect(await spool({ config }, {})).toBe(join(folder, "waiting"));
+  expect(await spool({}, { XDG_STATE_HOME: "/state" })).toBe("/state/stele/spool");
+  expect(await spool({}, { XDG_STATE_HOME: "relative" })).toBe(join(homedir(), ".local/state/stele/spool"));
 });

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { namedSources } from "../../src/cli/sources.ts";
+import { namedSources, streamName } from "../../src/cli/sources.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -13,12 +13,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 async function names(...files: string[]): Promise<string[]> {
-  return (
-    await namedSources(
-      files.map((file) => join(folder, file)),
-      undefined,
-    )
-  ).map(({ label }) => basename(label));
+  return (await namedSources(files.map((file) => join(folder, file)))).map(({ label }) => basename(label));
 }
 
 test("files come in the order named, those of a pattern sorted, folders left out, each once", async () => {
@@ -35,6 +30,11 @@ test("what matches nothing, is not there or is a folder is refused", async () =>
   await expect(names("d.log")).rejects.toMatchObject({ code: "input.unreadable" });
 });
 
-test("--source names standard input, not files", async () => {
-  await expect(namedSources([join(folder, "a.log")], "k8s")).rejects.toMatchObject({ code: "input.invalid" });
+test("standard input is asked for by nothing or -, has a name of its own, and does not come with files", () => {
+  expect(streamName([], undefined)).toBe("stdin");
+  expect(streamName(["-"], "k8s")).toBe("k8s");
+  expect(streamName(["a.log"], undefined)).toBeNull();
+  const refused = expect.objectContaining({ code: "input.invalid" });
+  expect(() => streamName(["a.log"], "k8s")).toThrow(refused);
+  expect(() => streamName(["a.log", "-"], undefined)).toThrow(refused);
 });

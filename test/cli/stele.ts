@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
@@ -20,22 +20,71 @@ export interface RunOptions {
 }
 
 /** Runs the command as a user does: another process, no terminal. */
-export function stele(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
-  return new Promise((resolve, reject) => {
-    const env = { PATH: process.env["PATH"], HOME: "/nonexistent", ...options.env };
-    const child = spawn(process.execPath, ["--conditions=stele-source", MAIN, ...args], { env });
-    const stdout: Buffer[] = [];
-    let stderr = "";
-    child.stdout.on("data", (part: Buffer) => stdout.push(part));
-    child.stderr.on("data", (part: Buffer) => {
-      stderr += part.toString();
+export async function stele(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const running = new Stele(args, options.env);
+  running.write(options.stdin ?? "");
+  if (options.keepStdinOpen !== true) running.endInput();
+  options.onStart?.((signal) => running.kill(signal));
+  return running.outcome;
+}
+
+/** The command while it runs. */
+export class Stele {
+  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #stdout: Buffer[] = [];
+  #stderr = "";
+  readonly #waiting = new Set<() => void>();
+  #ended = false;
+  /** How it ended. */
+  readonly outcome: Promise<Outcome>;
+
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    this.#child = spawn(process.execPath, ["--conditions=stele-source", MAIN, ...args], {
+      env: { PATH: process.env["PATH"], HOME: "/nonexistent", ...env },
+    });
+    this.#child.stdout.on("data", (part: Buffer) => this.#stdout.push(part));
+    this.#child.stderr.on("data", (part: Buffer) => {
+      this.#stderr += part.toString();
+      for (const look of this.#waiting) look();
     });
     // A command that ends without reading all of its input closes the pipe.
-    child.stdin.on("error", () => undefined);
-    child.stdin.write(options.stdin ?? "");
-    if (options.keepStdinOpen !== true) child.stdin.end();
-    options.onStart?.((signal) => child.kill(signal));
-    child.on("error", reject);
-    child.on("close", (code) => resolve({ code, stdout: Buffer.concat(stdout).toString(), stderr }));
-  });
+    this.#child.stdin.on("error", () => undefined);
+    this.outcome = new Promise((resolve, reject) => {
+      this.#child.on("error", reject);
+      this.#child.on("close", (code) => {
+        this.#ended = true;
+        for (const look of this.#waiting) look();
+        resolve({ code, stdout: Buffer.concat(this.#stdout).toString(), stderr: this.#stderr });
+      });
+    });
+  }
+
+  write(stdin: string | Uint8Array): void {
+    this.#child.stdin.write(stdin);
+  }
+
+  endInput(): void {
+    this.#child.stdin.end();
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Resolves when standard error holds `text`; rejects when the command ends without saying it. */
+  says(text: string | RegExp): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (typeof text === "string" ? this.#stderr.includes(text) : text.test(this.#stderr)) {
+          this.#waiting.delete(look);
+          resolve();
+        } else if (this.#ended) {
+          this.#waiting.delete(look);
+          reject(new Error(`it ended without saying ${String(text)}; it said:\n${this.#stderr}`));
+        }
+      };
+      this.#waiting.add(look);
+      look();
+    });
+  }
 }

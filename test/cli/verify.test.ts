@@ -21,7 +21,7 @@ const inArchive = (command: string, ...args: string[]): Promise<Outcome> => run(
 beforeEach(async () => {
   folder = await realpath(await mkdtemp(join(tmpdir(), "stele-verify-")));
   archive = join(folder, "archive");
-  env = { XDG_CONFIG_HOME: join(folder, "config") };
+  env = { XDG_CONFIG_HOME: join(folder, "config"), XDG_STATE_HOME: join(folder, "state") };
   const made = await run(["init", archive, "--origin", "audit.example", "--json"]);
   key = z.object({ vkey: z.string() }).parse(JSON.parse(made.stdout)).vkey;
   await run(["archive", archive, "--log", "app", "--save-checkpoint", join(folder, "first")], { stdin: FIRST });
