@@ -21,7 +21,7 @@ The first two with events of 1.2 KB and of 200 B on average. A ratio that is wan
   --manifests N       manifests of the largest log on which requests are counted (default 10000; with --growth 100000, which
                       takes minutes)
   --runs N            how often each is run (default 5)
-  --bytes SIZE        size of the events of 1.2 KB (default 500MB)
+  --bytes SIZE        size of the events of 1.2 KB (default 1GB)
   --small-bytes SIZE  size of the events of 200 B (default 200MB)
   --slow-bytes SIZE   how much of them slogencrypt and hypercore get (default 50MB)
   --cores LIST        run everything on these cores only, such as 0,1 (Linux)
@@ -91,7 +91,7 @@ function readFlags(args: readonly string[]): Flags | null {
         growth: { type: "boolean", default: false },
         manifests: { type: "string" },
         runs: { type: "string", default: "5" },
-        bytes: { type: "string", default: "500MB" },
+        bytes: { type: "string", default: "1GB" },
         "small-bytes": { type: "string", default: "200MB" },
         "slow-bytes": { type: "string", default: "50MB" },
         cores: { type: "string" },

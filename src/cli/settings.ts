@@ -3,7 +3,7 @@ import { dirname, join, resolve, sep } from "node:path";
 import { parseVerifierKey, type VerifierKey } from "../core/key.ts";
 import { openStore, type S3Access } from "../store/open.ts";
 import type { Store } from "../store/port.ts";
-import { type Configuration, readConfiguration } from "./configuration.ts";
+import type { Configuration } from "./configuration.ts";
 import type { StoreFlags } from "./store-command.ts";
 
 /** What holds for one run: the configuration file, over it the environment, over that the flags. */
@@ -23,7 +23,7 @@ export async function readSettings(
   flags: Omit<StoreFlags, "quiet"> & { readonly keyFile?: string | undefined; readonly spool?: string | undefined },
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<Settings> {
-  const configuration = flags.config === undefined ? {} : await readConfiguration(flags.config);
+  const configuration = flags.config === undefined ? {} : await configurationIn(flags.config);
   const besideConfiguration = (path: string | undefined): string | undefined =>
     path === undefined || flags.config === undefined ? undefined : resolve(dirname(flags.config), path);
   const keys = flags.key ?? listed(env["STELE_KEY"]) ?? configuration.keys ?? [];
@@ -51,6 +51,12 @@ export function defaultSpool(env: NodeJS.ProcessEnv = process.env): string {
 /** The store that a command works on. */
 export async function openStoreWith(location: string, settings: Settings): Promise<Store> {
   return openStore(location, { s3: settings.s3 });
+}
+
+/** YAML takes longer to load than a small archive to verify: only where there is some. */
+async function configurationIn(file: string): Promise<Configuration> {
+  const { readConfiguration } = await import("./configuration.ts");
+  return readConfiguration(file);
 }
 
 function given(value: string | undefined): string | undefined {

@@ -42,7 +42,7 @@ function withStoreOptions<Args extends unknown[]>(command: Command<Args>): Comma
 }
 
 export function threadsOption(): Option<"--threads <N>", undefined, undefined, number> {
-  return new Option("--threads <N>", "threads that hash and compress (default: one for each processor, at most 2)").argParser(
+  return new Option("--threads <N>", "threads that hash and compress (default: one for each processor, at most 3)").argParser(
     (text) => wholeNumber(text, "--threads"),
   );
 }

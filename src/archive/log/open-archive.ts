@@ -1,4 +1,4 @@
-import { hostname } from "node:os";
+import { availableParallelism, hostname } from "node:os";
 import { join } from "node:path";
 import type { Registry } from "prom-client";
 import type { Description } from "../../core/description.ts";
@@ -33,6 +33,9 @@ export interface OpenArchiveOptions {
   /** Milliseconds since 1970. Default: the system's clock. */
   readonly now?: (() => number) | undefined;
 }
+
+/** A service has other work for its processors, and for its memory. */
+const DEFAULT_THREADS = 2;
 
 /** An archive opened by a program: its logs can be read, and with a signer and a spool be appended to. */
 export class OpenArchive implements Archive, AsyncDisposable {
@@ -92,7 +95,7 @@ export class OpenArchive implements Archive, AsyncDisposable {
     if (spool === undefined) throw missing(name, "spool: a folder on a local disk, where events wait for the store");
     const { origin } = logOf(this, name);
     const complete = completeOptions(name, options);
-    this.#pool ??= new SegmentPool(this.#options.threads);
+    this.#pool ??= new SegmentPool(this.#options.threads ?? Math.min(DEFAULT_THREADS, availableParallelism()));
     return {
       archive: this,
       log: name,

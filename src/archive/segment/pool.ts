@@ -12,8 +12,8 @@ type Job = {
   failed(error: Error): void;
 };
 
-/** More threads than this wait for the one that reads, chains and commits, and cost memory. */
-const DEFAULT_WIDTH = 2;
+/** More threads than this wait for the one that reads, chains and commits, and each costs memory for a segment. */
+const DEFAULT_WIDTH = 3;
 /** Below this a thread costs more than it saves. */
 const INLINE_BYTES = 128 * 1024;
 
