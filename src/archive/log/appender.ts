@@ -139,13 +139,13 @@ export class Appender {
    * @param source who delivers, unless `options` says
    * @throws SteleError `input.*` when they can't be entries, `spool.full`, `spool.failed`, or what stopped the log
    */
-  async append(events: Event | readonly Event[], source: string, options: AppendOptions = {}): Promise<Receipt> {
-    return this.#acknowledged(() => encodeEvents(events, this.#options.limits), source, options);
+  append(events: Event | readonly Event[], source: string, options: AppendOptions = {}): Promise<Receipt> {
+    return this.#take(() => encodeEvents(events, this.#options.limits), source, options);
   }
 
   /** {@link append}, for events that stand as lines, each with its line feed. */
-  async appendLines(lines: Uint8Array, source: string, options: AppendOptions = {}): Promise<Receipt> {
-    return this.#acknowledged(() => splitLines(lines, this.#options.limits), source, options);
+  appendLines(lines: Uint8Array, source: string, options: AppendOptions = {}): Promise<Receipt> {
+    return this.#take(() => splitLines(lines, this.#options.limits), source, options);
   }
 
   /**
@@ -207,55 +207,65 @@ export class Appender {
     this.#drain.wake();
   }
 
-  async #acknowledged(encode: () => readonly EncodedEvents[], source: string, options: AppendOptions): Promise<Receipt> {
+  async #take(encode: () => readonly EncodedEvents[], source: string, options: AppendOptions): Promise<Receipt> {
+    const { observer, log, limits, lingerMillis } = this.#options;
+    const { ack = "spooled", signal } = options;
     const started = performance.now();
     try {
-      const receipt = await this.#append(encode(), source, options);
-      this.#options.observer.acked?.(receipt.ack, performance.now() - started);
-      return receipt;
+      const parts = encode();
+      let bytes = 0;
+      for (const part of parts) bytes += part.bytes.length;
+      this.#requireOpen();
+      if (!this.#room.tryTake(bytes)) await this.#waitForRoom(bytes, signal);
+      let spooled: Spooled;
+      try {
+        this.#requireOpen();
+        const writing = this.#spoolParts(parts, source, options);
+        spooled = await (signal === undefined ? writing : untilAborted(writing, signal));
+      } finally {
+        this.#room.give(bytes);
+        // Room comes from archiving, and only closed files are archived.
+        if (this.#room.isFull) this.#cut();
+      }
+      const { first, count, duplicate } = spooled;
+      if (!duplicate) observer.appended?.(count, bytes);
+      this.#cutWithin(ack === "archived" ? lingerMillis : limits.ageMillis);
+      const receipt: Receipt = { log, first, count, duplicate, ack };
+      if (ack === "spooled") {
+        observer.acked?.(ack, performance.now() - started);
+        return receipt;
+      }
+      await untilAborted(this.#archived.reached(first + count), signal);
+      observer.acked?.(ack, performance.now() - started);
+      const committed = this.#spool.committed(first + count - 1);
+      return committed === null ? receipt : { ...receipt, manifest: committed.manifest, checkpoint: committed.checkpoint };
     } catch (error) {
-      if (isSteleError(error)) this.#options.observer.refused?.(error.code);
+      if (isSteleError(error)) observer.refused?.(error.code);
       throw error;
     }
   }
 
-  async #append(parts: readonly EncodedEvents[], source: string, options: AppendOptions): Promise<Receipt> {
-    const { ack = "spooled", signal } = options;
-    if (options.id !== undefined && parts.length > 1) {
-      throw new SteleError(
-        "input.invalid",
-        `append ${JSON.stringify(options.id)}: what has an id must fit into one segment (${this.#options.limits.entries} entries, ` +
-          `${this.#options.limits.bytes} bytes); split it, with an id for each part`,
-      );
+  /** Hands parts over together: nothing of others comes between them. The cursor is that of the last. */
+  #spoolParts(parts: readonly EncodedEvents[], source: string, { id, cursor }: AppendOptions): Promise<Spooled> {
+    const [only] = parts;
+    if (only !== undefined && parts.length === 1) {
+      const { count, bytes } = only;
+      return this.#spool.append({ source, id, cursor, count, bytes });
     }
-    const bytes = parts.reduce((sum, part) => sum + part.bytes.length, 0);
-    this.#requireOpen();
-    if (!this.#room.tryTake(bytes)) await this.#waitForRoom(bytes, signal);
-    let spooled: readonly Spooled[];
-    try {
-      this.#requireOpen();
-      const { id, cursor } = options;
-      // Handed over together: nothing of others comes between them. The cursor is that of the last part.
-      const writes = parts.map((part, i) =>
-        this.#spool.append({ ...part, source, id, cursor: i === parts.length - 1 ? cursor : undefined }),
-      );
-      spooled = await untilAborted(Promise.all(writes), signal);
-    } finally {
-      this.#room.give(bytes);
-      // Room comes from archiving, and only closed files are archived.
-      if (this.#room.isFull) this.#cut();
+    const { entries, bytes: most } = this.#options.limits;
+    if (id !== undefined) {
+      const message = `append ${JSON.stringify(id)}: what has an id must fit into one segment (${entries} entries, ${most} bytes); split it, with an id for each part`;
+      return Promise.reject(new SteleError("input.invalid", message));
     }
-    const [one] = spooled;
-    if (one === undefined) throw new RangeError("nothing was spooled");
-    const last = spooled.at(-1) ?? one;
-    const count = last.first + last.count - one.first;
-    if (!one.duplicate) this.#options.observer.appended?.(count, bytes);
-    const receipt = { log: this.#options.log, first: one.first, count, duplicate: one.duplicate };
-    this.#cutWithin(ack === "archived" ? this.#options.lingerMillis : this.#options.limits.ageMillis);
-    if (ack === "spooled") return { ...receipt, ack };
-    await untilAborted(this.#archived.reached(one.first + count), signal);
-    const committed = this.#spool.committed(one.first + count - 1);
-    return { ...receipt, ack, ...(committed === null ? {} : { manifest: committed.manifest, checkpoint: committed.checkpoint }) };
+    const last = parts.length - 1;
+    const writes = parts.map(({ count, bytes }, i) =>
+      this.#spool.append({ source, cursor: i === last ? cursor : undefined, count, bytes }),
+    );
+    return Promise.all(writes).then((spooled) => ({
+      first: spooled[0]?.first ?? 0,
+      count: spooled.reduce((sum, { count }) => sum + count, 0),
+      duplicate: false,
+    }));
   }
 
   async #waitForRoom(bytes: number, signal: AbortSignal | undefined): Promise<void> {

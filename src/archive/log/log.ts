@@ -126,15 +126,22 @@ export class Log implements AsyncDisposable {
   }
 
   /** In the order of calls: none that finds the log open overtakes those that still wait for it. */
-  async #with<T>(work: (appender: Appender) => Promise<T>): Promise<T> {
-    if (this.#opened !== null && this.#waiting === 0) return work(this.#opened);
+  #with<T>(work: (appender: Appender) => Promise<T>): Promise<T> {
+    return this.#opened !== null && this.#waiting === 0 ? work(this.#opened) : this.#whenOpen(work);
+  }
+
+  async #whenOpen<T>(work: (appender: Appender) => Promise<T>): Promise<T> {
     this.#waiting++;
+    let appender: Appender;
     try {
-      const appender = await this.open();
-      return work(appender);
-    } finally {
+      appender = await this.open();
+    } catch (error) {
       this.#waiting--;
+      throw error;
     }
+    const working = work(appender);
+    this.#waiting--;
+    return working;
   }
 
   async #open(): Promise<Appender> {
