@@ -45,12 +45,13 @@ export async function readDescription(
   key: string,
   kind: Description["kind"],
   keys: readonly VerifierKey[] | null,
+  signal?: AbortSignal,
 ): Promise<StoredDescription | null> {
-  const oldestFirst = (await versionsOf(store, key)).filter(({ kind: stored }) => stored === "object").reverse();
+  const oldestFirst = (await versionsOf(store, key, signal)).filter(({ kind: stored }) => stored === "object").reverse();
   let refused: SteleError | null = null;
   for (const version of oldestFirst) {
     try {
-      const { body } = await store.get(key, { versionId: version.versionId, maxBytes: MAX_DESCRIPTION_BYTES });
+      const { body } = await store.get(key, { versionId: version.versionId, maxBytes: MAX_DESCRIPTION_BYTES, signal });
       const description = believeDescription(body, kind, keys, `${store.url}: ${key}`);
       return { description, bytes: body, version };
     } catch (error) {
@@ -106,6 +107,7 @@ export async function putDescription(
   key: string,
   { kind, origin }: Pick<Description, "kind" | "origin">,
   { signer, mode, period, now }: DescriptionTerms,
+  signal?: AbortSignal,
 ): Promise<Description> {
   const created = timestamp(now);
   const description: Description = {
@@ -117,7 +119,12 @@ export async function putDescription(
     keys: [signer.key.vkey],
   };
   const retention = { mode, until: retainUntil(created, period) };
-  await lockedPut(store, key, await encodeDescription(description, signer), retention, { contentType: "application/x-ndjson" });
+  const bytes = await encodeDescription(description, signer);
+  const { outcome } = await lockedPut(store, key, bytes, retention, { contentType: "application/x-ndjson", signal });
+  if (outcome === "exists" && (await versionsOf(store, key, signal)).length === 0) {
+    // Believed, it would leave what is described without its description for ever.
+    throw new SteleError("store.unreachable", `${store.url}: it says that ${key} is there, and shows nothing there`);
+  }
   return description;
 }
 
@@ -130,19 +137,20 @@ export async function describeLog(
   log: { readonly name: string; readonly origin: string },
   keys: readonly VerifierKey[],
   terms: DescriptionTerms,
+  signal?: AbortSignal,
 ): Promise<void> {
   const key = logKey(log.name, LOG_DESCRIPTION_KEY);
   try {
-    const there = await readDescription(store, key, "log", keys);
+    const there = await readDescription(store, key, "log", keys, signal);
     if (there !== null) {
       const { retention, created } = there.description;
       // Whoever put it may have died before its lock was read back.
       const promised = { mode: retention.mode, until: retainUntil(created, descriptionPeriod(there.description)) };
-      await ensureLock(store, key, there.version.versionId, promised);
+      await ensureLock(store, key, there.version.versionId, promised, signal);
       return;
     }
   } catch (error) {
     if (!isSteleError(error, "format.description", "proof.signature", "log.key", "store.too-large")) throw error;
   }
-  await putDescription(store, key, { kind: "log", origin: log.origin }, terms);
+  await putDescription(store, key, { kind: "log", origin: log.origin }, terms, signal);
 }

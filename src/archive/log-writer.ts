@@ -240,7 +240,7 @@ export class LogWriter {
     };
     if (this.#head === null) {
       const terms = { signer: this.#signer, ...this.#terms, now: toMillis(content.sealed) };
-      await describeLog(this.#store, this.log, logKeys(this.#archive, this.log), terms);
+      await describeLog(this.#store, this.log, logKeys(this.#archive, this.log), terms, this.#options.signal);
     }
     const commit = await this.#sign(manifest, before);
     await putManifest(this.#store, this.log, commit, this.#keys, retention, this.#options.signal);

@@ -15,10 +15,9 @@ import { Room } from "./room.ts";
 import { type Sleep, untilAborted } from "./waiting.ts";
 
 export interface AppenderOptions
-  extends Omit<DrainOptions, "spool" | "onArchived">, Pick<SpoolOptions, "limits" | "files" | "quarantine" | "window"> {
+  extends Omit<DrainOptions, "spool" | "onArchived" | "files">, Pick<SpoolOptions, "limits" | "files" | "quarantine" | "window"> {
   /** The spool's folder: this log's alone. */
   readonly folder: string;
-  readonly origin: string;
   readonly pool: SegmentPool;
   /** Bytes that may wait in the spool. */
   readonly maxSpoolBytes: number;
@@ -130,7 +129,9 @@ export class Appender {
   status(): AppenderStatus {
     const { pending, filling, entries, bytes, next } = this.#spool;
     const oldest = pending[0]?.since ?? filling?.since ?? null;
-    const { state, error, head } = this.#drain;
+    const { head } = this.#drain;
+    const { broken } = this.#spool;
+    const { state, error } = broken === null ? this.#drain : { state: "stopped" as const, error: broken };
     return { state: this.#closed ? "closed" : state, error, spooled: { entries, bytes, oldest }, next, head };
   }
 

@@ -6,6 +6,7 @@ import type { NewAppend } from "../provenance.ts";
 import type { SegmentPool } from "../segment/pool.ts";
 import type { SealedSegment } from "../segment/seal.ts";
 import type { ClosedFile } from "../spool/delivery.ts";
+import type { SpoolFiles } from "../spool/files.ts";
 import type { Spool } from "../spool/spool.ts";
 import { backoff, type BackoffOptions, isTransient } from "./backoff.ts";
 import type { LogObserver } from "./observer.ts";
@@ -15,7 +16,11 @@ import { Bell, type Sleep } from "./waiting.ts";
 export interface DrainOptions extends Omit<WriterOptions, "signal"> {
   readonly archive: Archive;
   readonly log: string;
+  /** The log's. */
+  readonly origin: string;
   readonly spool: Spool;
+  /** The file system under the spool, where it is another than the real one. */
+  readonly files?: SpoolFiles | undefined;
   readonly pool: SegmentPool;
   /** Segments uploaded at a time. */
   readonly uploads: number;
@@ -27,6 +32,9 @@ export interface DrainOptions extends Omit<WriterOptions, "signal"> {
   /** All entries before this index are archived. */
   readonly onArchived: (end: number) => void;
 }
+
+/** Bytes of entries. */
+const MIN_FOR_THREAD = 128 * 1024;
 
 export type DrainState = "opening" | "ready" | "retrying" | "stopped";
 
@@ -192,14 +200,22 @@ export class Drain {
 
   async #seal(task: Task): Promise<Sealed> {
     if (task.kind === "heartbeat") return task;
-    const { spool, pool, observer } = this.#options;
+    const { observer } = this.#options;
     const started = performance.now();
-    const { buffer: raw, length, appends } = await spool.read(task.file);
+    const { sealed, appends } = await this.#sealFile(task.file);
+    observer.sealed?.(performance.now() - started, sealed.rawBytes, sealed.stored.length);
+    return { ...task, sealed, appends };
+  }
+
+  async #sealFile(file: ClosedFile): Promise<{ sealed: SealedSegment; appends: readonly NewAppend[] }> {
+    const { spool, pool, origin, files } = this.#options;
+    // What starts a thread for a few kilobytes takes longer than they do; and another file system is not a thread's to reach.
+    if (files === undefined && file.rawBytes >= MIN_FOR_THREAD) return pool.sealFile(origin, file);
+    const { buffer: raw, length, appends } = await spool.read(file);
     const { sealed, buffer } = await pool.seal(raw, length);
     // Freed now, as below: megabytes that wait for a garbage collection would pile up.
     buffer.transfer(0);
-    observer.sealed?.(performance.now() - started, sealed.rawBytes, sealed.stored.length);
-    return { ...task, sealed, appends };
+    return { sealed, appends };
   }
 
   async #upload(writer: LogWriter, one: Sealed): Promise<Done> {

@@ -1,4 +1,4 @@
-import { availableParallelism, hostname } from "node:os";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Registry } from "prom-client";
 import type { Description } from "../../core/description.ts";
@@ -24,7 +24,7 @@ export interface OpenArchiveOptions {
   readonly spool?: string | undefined;
   /** How an S3 store is reached. */
   readonly s3?: S3Access | undefined;
-  /** Threads that hash and compress, of all logs together. Default: one for each processor, at most 2. */
+  /** Threads that hash and compress, of all logs together. Default: 1, which seals faster than appends come. */
   readonly threads?: number | undefined;
   /** Stands in manifests: which process wrote. Default: host name and process id. */
   readonly writerId?: string | undefined;
@@ -33,9 +33,6 @@ export interface OpenArchiveOptions {
   /** Milliseconds since 1970. Default: the system's clock. */
   readonly now?: (() => number) | undefined;
 }
-
-/** A service has other work for its processors, and for its memory. */
-const DEFAULT_THREADS = 2;
 
 /** An archive opened by a program: its logs can be read, and with a signer and a spool be appended to. */
 export class OpenArchive implements Archive, AsyncDisposable {
@@ -95,7 +92,7 @@ export class OpenArchive implements Archive, AsyncDisposable {
     if (spool === undefined) throw missing(name, "spool: a folder on a local disk, where events wait for the store");
     const { origin } = logOf(this, name);
     const complete = completeOptions(name, options);
-    this.#pool ??= new SegmentPool(this.#options.threads ?? Math.min(DEFAULT_THREADS, availableParallelism()));
+    this.#pool ??= new SegmentPool(this.#options.threads ?? 1);
     return {
       archive: this,
       log: name,

@@ -3,6 +3,8 @@ import { Worker } from "node:worker_threads";
 import { SteleError } from "../../core/error.ts";
 import { type OpenedSegment, openSegment, type SegmentPromise } from "./open.ts";
 import { type SealedSegment, sealSegment } from "./seal.ts";
+import type { NewAppend } from "../provenance.ts";
+import type { WrittenFile } from "../spool/read-back.ts";
 import type { Request, Response } from "./worker.ts";
 
 type Job = {
@@ -39,6 +41,20 @@ export class SegmentPool implements AsyncDisposable {
     if (length < INLINE_BYTES) return { sealed: sealSegment(new Uint8Array(buffer, 0, length)), buffer };
     const response = await this.#run({ kind: "seal", id: this.#nextId++, buffer, length }, [buffer]);
     if (response.kind !== "sealed") throw new Error("segment worker answered something else");
+    return response;
+  }
+
+  /**
+   * Reads a spool file back and seals it: the memory and the work are the thread's.
+   * @throws SteleError `spool.damaged`, `spool.failed`
+   */
+  async sealFile(
+    origin: string,
+    { path, first, count, rawBytes, fileBytes }: WrittenFile,
+  ): Promise<{ sealed: SealedSegment; appends: readonly NewAppend[] }> {
+    const file = { path, first, count, rawBytes, fileBytes };
+    const response = await this.#run({ kind: "seal-file", id: this.#nextId++, origin, file }, []);
+    if (response.kind !== "sealed-file") throw new Error("segment worker answered something else");
     return response;
   }
 
@@ -90,6 +106,8 @@ export class SegmentPool implements AsyncDisposable {
     const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
     const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
       resourceLimits: { maxYoungGenerationSizeMb: 8 },
+      // A program that was given on the command line is not a thread's to run.
+      ...(extension === "js" ? { execArgv: [] } : {}),
     });
     worker.on("message", (response: Response) => {
       const job = this.#busy.get(worker);
@@ -97,7 +115,7 @@ export class SegmentPool implements AsyncDisposable {
       worker.unref();
       this.#idle.push(worker);
       if (response.kind === "failed") {
-        job?.failed(response.code === null ? new Error(response.message) : new SteleError(response.code, response.message));
+        job?.failed(errorOf(response));
       } else {
         job?.done(response);
       }
@@ -113,4 +131,10 @@ export class SegmentPool implements AsyncDisposable {
     worker.on("exit", () => lost(new Error("a segment worker ended before its work was done")));
     return worker;
   }
+}
+
+function errorOf({ code, message, errno }: Extract<Response, { kind: "failed" }>): Error {
+  if (code === null) return new Error(message);
+  const cause = errno === null ? undefined : Object.assign(new Error(message), { code: errno });
+  return new SteleError(code, message, { cause });
 }

@@ -75,8 +75,8 @@ export class GrowingFile {
     const frame = this.#frames.assemble(place, joinDeliveries(group));
     this.#file ??= await this.#files.create(this.path);
     await this.#file.write(frame, this.bytes);
-    await this.#file.datasync();
-    if (this.bytes === 0) await this.#files.syncFolder(this.#folder);
+    if (this.bytes > 0) await this.#file.datasync();
+    else await this.#syncNew(this.#file);
 
     this.since ??= group[0]?.time ?? null;
     this.bytes += frame.length;
@@ -85,6 +85,12 @@ export class GrowingFile {
     this.#groupCount = 0;
     this.#groupBytes = 0;
     for (const { source, cursor } of group) if (cursor !== undefined) this.cursors.set(source, cursor);
+  }
+
+  /** Content and name, which wait for the disk together. */
+  async #syncNew(file: SpoolFile): Promise<void> {
+    const synced = await Promise.allSettled([file.datasync(), this.#files.syncFolder(this.#folder)]);
+    for (const one of synced) if (one.status === "rejected") throw one.reason;
   }
 
   /**

@@ -183,6 +183,11 @@ export class Spool implements AsyncDisposable {
     return { first: file.first, count: file.count, rawBytes: file.rawBytes, since: file.since };
   }
 
+  /** Set when a failed write could not be taken back: appends are refused until the spool is opened again. */
+  get broken(): SteleError | null {
+    return this.#commit.broken;
+  }
+
   /** Bytes on disk of all files. */
   get bytes(): number {
     return this.#pendingBytes + (this.#commit.filling?.bytes ?? 0);
