@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 // With a profile set, the SDK would prefer it to the keys that a test names.
@@ -18,6 +19,8 @@ const limits = {
 export default defineConfig({
   ...shared,
   test: {
+    // Much of what is tested waits: for a disk, a server, another process.
+    maxWorkers: Math.max(2, availableParallelism()),
     projects: [
       {
         ...shared,

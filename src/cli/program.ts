@@ -1,15 +1,5 @@
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { VERSION } from "../archive/version.ts";
-import { archiveCommand } from "./commands/archive.ts";
-import { closeCommand } from "./commands/close.ts";
-import { doctorCommand } from "./commands/doctor.ts";
-import { initCommand } from "./commands/init.ts";
-import { catCommand } from "./commands/cat.ts";
-import { checkProofCommand } from "./commands/check-proof.ts";
-import { keysCommand } from "./commands/keys.ts";
-import { proveCommand } from "./commands/prove.ts";
-import { spoolCommand } from "./commands/spool.ts";
-import { verifyCommand } from "./commands/verify.ts";
 
 const INTRODUCTION = `Audit logs that nobody can rewrite, and the proof of it.
 
@@ -24,21 +14,25 @@ Example:
   $ stele verify s3://acme-audit --key "audit.acme.example+..."
 `;
 
-const COMMANDS: readonly (() => CommandUnknownOpts)[] = [
-  initCommand,
-  archiveCommand,
-  spoolCommand,
-  verifyCommand,
-  catCommand,
-  proveCommand,
-  checkProofCommand,
-  closeCommand,
-  doctorCommand,
-  keysCommand,
-];
+const COMMANDS: ReadonlyMap<string, () => Promise<CommandUnknownOpts>> = new Map([
+  ["init", async () => (await import("./commands/init.ts")).initCommand()],
+  ["archive", async () => (await import("./commands/archive.ts")).archiveCommand()],
+  ["spool", async () => (await import("./commands/spool.ts")).spoolCommand()],
+  ["verify", async () => (await import("./commands/verify.ts")).verifyCommand()],
+  ["cat", async () => (await import("./commands/cat.ts")).catCommand()],
+  ["prove", async () => (await import("./commands/prove.ts")).proveCommand()],
+  ["check-proof", async () => (await import("./commands/check-proof.ts")).checkProofCommand()],
+  ["close", async () => (await import("./commands/close.ts")).closeCommand()],
+  ["doctor", async () => (await import("./commands/doctor.ts")).doctorCommand()],
+  ["keys", async () => (await import("./commands/keys.ts")).keysCommand()],
+] as const);
 
-/** All commands. Parsing throws a CommanderError instead of ending the process. */
-export function buildProgram(): Command {
+/**
+ * The commands: the one that `args` begin with, or all of them where they begin with none, as for help. To load them all takes
+ * longer than most of them do. Parsing throws a CommanderError instead of ending the process.
+ */
+export async function buildProgram(args: readonly string[] = []): Promise<Command> {
+  const named = COMMANDS.get(args[0] ?? "");
   const program = new Command("stele")
     .description(INTRODUCTION)
     .version(VERSION, "-V, --version", "print the version")
@@ -49,7 +43,7 @@ export function buildProgram(): Command {
     .showHelpAfterError("(--help shows what there is)")
     .addHelpText("after", EXITS)
     .exitOverride();
-  for (const command of COMMANDS) addCommand(program, command());
+  for (const load of named === undefined ? COMMANDS.values() : [named]) addCommand(program, await load());
   return program;
 }
 

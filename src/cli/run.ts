@@ -8,7 +8,7 @@ export async function run(args: readonly string[]): Promise<void> {
   tolerateClosedPipes();
   const json = hasFlag(args, "--json");
   try {
-    await buildProgram().parseAsync(args, { from: "user" });
+    await (await buildProgram(args)).parseAsync(args, { from: "user" });
   } catch (error) {
     if (error instanceof Interrupted) {
       process.exitCode = error.exitCode;

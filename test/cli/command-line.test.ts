@@ -12,7 +12,7 @@ test("--version prints the version of the package", async () => {
 });
 
 test("every command has a help with an example", async () => {
-  const program = buildProgram();
+  const program = await buildProgram();
   const commands = program.commands.flatMap((command) =>
     command.commands.length > 0 ? command.commands.map((inner) => [command.name(), inner.name()]) : [[command.name()]],
   );

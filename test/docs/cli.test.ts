@@ -114,9 +114,9 @@ describe("docs/CLI.md", () => {
     }
   });
 
-  it("names every option of every command, and none that there is not", () => {
+  it("names every option of every command, and none that there is not", async () => {
     const shared = documented("## Options that commands on a store share");
-    const leaves = buildProgram().commands.flatMap((command) =>
+    const leaves = (await buildProgram()).commands.flatMap((command) =>
       command.commands.length > 0
         ? command.commands.map((inner) => [`${command.name()} ${inner.name()}`, inner] as const)
         : [[command.name(), command] as const],
