@@ -169,7 +169,13 @@ export class DurableLog implements AsyncDisposable {
    */
   async finish(interruption: Interruption, failure: unknown = null): Promise<Archived> {
     const { log, remarks, writer, drainCommand } = this.#options;
-    const { entries: toDrain } = this.#spooled();
+    const { entries: toDrain, bytes } = this.#spooled();
+    if (failure === null && toDrain > 0 && !interruption.stop.aborted && this.#log.status()?.state !== "ready") {
+      remarks.warn(
+        `the input has ended, and ${counted(toDrain, "entry waits", "entries wait")} (${size(bytes)}) for the store. ` +
+          `Interrupt to end now: what waits stays safe in ${this.folder}`,
+      );
+    }
     this.#toDrain = toDrain > 0 ? this.#entries + toDrain : null;
     this.#show();
     const head = this.head;

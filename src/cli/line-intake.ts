@@ -11,14 +11,13 @@ export interface LineIntakeOptions {
 }
 
 const LF = 0x0a;
-/** Bytes that are gathered for an append while others are under way. */
-const BATCH_BYTES = 1 << 20;
-/** Appends under way at a time: reading goes on while the disk is busy, and memory is bounded. */
-const APPENDS = 4;
+/** Bytes that are gathered for an append while another is under way. */
+const BATCH_BYTES = 2 << 20;
 
 /**
  * Hands what a stream gives to {@link LineIntakeOptions.append} in whole lines: at once while nothing is under way, so that a
- * quiet stream's lines are safe as they come, and in large pieces under load.
+ * quiet stream's lines are safe as they come, and in large pieces under load. One append is under way at a time: where one is
+ * refused, nothing after it is kept, so that what is missing is the end of what was read and no hole in it.
  */
 export class LineIntake {
   readonly #options: LineIntakeOptions;
@@ -28,7 +27,7 @@ export class LineIntake {
   /** The beginning of a line whose end was not read yet. */
   #rest: Uint8Array[] = [];
   #restBytes = 0;
-  readonly #underWay = new Set<Promise<void>>();
+  #underWay: Promise<void> | null = null;
   #kept = 0;
   #lost = 0;
   /** Why nothing more is taken. */
@@ -56,9 +55,12 @@ export class LineIntake {
       this.#restBytes += chunk.length - end;
     }
     const isTooLong = this.#restBytes > this.#options.maxEventBytes;
-    if (this.#underWay.size === 0 || this.#lineBytes >= BATCH_BYTES || isTooLong) this.#handOver();
-    if (isTooLong) this.#failure ??= new TooLong();
-    while (this.#underWay.size >= APPENDS && this.#failure === null) await Promise.race(this.#underWay);
+    this.#handOver();
+    if (isTooLong) {
+      while (this.#lineBytes > 0 && this.#failure === null) await this.#settled();
+      this.#failure ??= new TooLong();
+    }
+    while (this.#lineBytes >= BATCH_BYTES && this.#failure === null) await this.#settled();
     if (this.#failure !== null) await this.finish();
   }
 
@@ -70,25 +72,27 @@ export class LineIntake {
       this.#rest = [];
       this.#restBytes = 0;
     }
-    while (this.#underWay.size > 0 || (this.#lineBytes > 0 && this.#failure === null)) {
-      this.#handOver();
-      await Promise.all(this.#underWay);
-    }
+    while (this.#underWay !== null || (this.#lineBytes > 0 && this.#failure === null)) await this.#settled();
     if (this.#failure !== null) throw this.#explained(this.#failure);
   }
 
+  /** Waits for the append that is under way; begins one, if there is none. */
+  async #settled(): Promise<void> {
+    this.#handOver();
+    await this.#underWay;
+  }
+
   #handOver(): void {
-    if (this.#lineBytes === 0 || this.#failure !== null) return;
+    if (this.#underWay !== null || this.#lineBytes === 0 || this.#failure !== null) return;
     const all = this.#lines.length === 1 && this.#lines[0] !== undefined ? this.#lines[0] : Buffer.concat(this.#lines);
     this.#lines = [];
     this.#lineBytes = 0;
     const lines = this.#withoutTooLong(all);
     if (lines.length === 0) return;
-    const append = this.#append(lines).finally(() => {
-      this.#underWay.delete(append);
+    this.#underWay = this.#append(lines).finally(() => {
+      this.#underWay = null;
       this.#handOver();
     });
-    this.#underWay.add(append);
   }
 
   async #append(lines: Uint8Array): Promise<void> {

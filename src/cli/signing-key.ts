@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, realpath, stat } from "node:fs/promises";
+import { realpath, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { utf8 } from "../core/bytes.ts";
 import { SteleError } from "../core/error.ts";
 import { formatKeyFile, parseKeyFile, type Signer } from "../core/key.ts";
 import { parseOrigin } from "../core/layout.ts";
+import { makeFolders } from "../store/directory/make-folders.ts";
 import { createSecretFile, readTextFile } from "./files.ts";
 
 const MAX_KEY_FILE_BYTES = 4096;
@@ -40,7 +41,7 @@ export async function readKeyFile(path: string, warn: (message: string) => void)
 export async function createKeyFile(path: string, origin: string): Promise<Signer | null> {
   const name = parseOrigin(origin);
   const seed = new Uint8Array(randomBytes(SEED_SIZE));
-  await mkdir(dirname(resolve(path)), { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+  await makeFolders(dirname(resolve(path)), 0o700).catch((cause: unknown) => {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new SteleError("input.unreadable", `the folder of ${path} can't be made: ${reason}`, { cause });
   });

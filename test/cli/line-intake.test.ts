@@ -90,3 +90,22 @@ test("when the disk refuses, it says how many lines that were read are not kept"
     message: "ENOSPC. 3 lines of stdin that had been read are not kept",
   });
 });
+
+test("after an append that was refused nothing is kept: what is missing is the end", async () => {
+  const gate = Promise.withResolvers<void>();
+  const { taken, append } = taker((call) => (call === 2 ? new SteleError("spool.failed", "the disk is full") : null));
+  const slow = async (bytes: Uint8Array): Promise<{ count: number }> => {
+    await gate.promise;
+    return append(bytes);
+  };
+  const intake = new LineIntake({ label: "stdin", maxEventBytes: 10, append: slow });
+  await intake.push(utf8("1\n"));
+  await intake.push(utf8("2\n"));
+  gate.resolve();
+  const pushing = async (): Promise<void> => {
+    for (const line of ["3\n", "4\n", "5\n"]) await intake.push(utf8(line));
+    await intake.finish();
+  };
+  await expect(pushing()).rejects.toThrow(/not kept/);
+  expect(taken.flatMap(lines)).toEqual(["1"]);
+});

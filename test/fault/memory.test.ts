@@ -37,7 +37,7 @@ async function newPlace(): Promise<Pick<MemoryOrder, "archive" | "spool">> {
   return { archive: join(folder, "archive"), spool: join(folder, "spool") };
 }
 
-test("while the store hangs and events come at full speed, memory stays bounded, and all is archived afterwards", async () => {
+test("while the store hangs and events come at full speed, memory stays bounded, and all is archived afterwards", { timeout: 180_000 }, async () => {
   const report = await run({ ...(await newPlace()), bytes: SPOOLED, batch: 1, drain: true });
   expect(report.spooledBytes).toBeGreaterThan(SPOOLED);
   expect(report.entries).toBe(report.appended);
@@ -45,7 +45,7 @@ test("while the store hangs and events come at full speed, memory stays bounded,
   expect(report.peak).toBeLessThan(BOUND);
 });
 
-test("a large spool is recovered and archived without being read into memory", async () => {
+test("a large spool is recovered and archived without being read into memory", { timeout: 180_000 }, async () => {
   const place = await newPlace();
   const { appended } = await run({ ...place, bytes: SPOOLED, batch: 500, drain: false });
   const report = await run({ ...place, bytes: 0, batch: 1, drain: true });

@@ -61,6 +61,9 @@ export class Appender {
   #cutMillis = 0;
   #cutDueMillis = 0;
   #closed = false;
+  #finishing = false;
+  readonly #hurry = new AbortController();
+  #toldBroken = false;
   #closing: Promise<{ readonly entries: number; readonly bytes: number }> | null = null;
 
   private constructor(options: AppenderOptions, spool: Spool) {
@@ -136,7 +139,8 @@ export class Appender {
   }
 
   /**
-   * Takes events, all or none, and waits for what `ack` says.
+   * Takes events, and waits for what `ack` says. What fits into one segment is taken whole or not at all; of a longer batch
+   * that is refused, a beginning may be kept.
    * @param source who delivers, unless `options` says
    * @throws SteleError `input.*` when they can't be entries, `spool.full`, `spool.failed`, or what stopped the log
    */
@@ -156,17 +160,18 @@ export class Appender {
    */
   async flush(signal?: AbortSignal): Promise<Commit | null> {
     this.#requireOpen();
-    await untilAborted(
-      this.#spool.cut().then(() => this.#archived.reached(this.#spool.next ?? 0)),
-      signal,
-    );
+    await untilAborted(this.#allArchived(), signal);
     return this.#drain.head;
   }
 
   /** Commits the log's final manifest, after all that was appended: nothing can follow it, ever. */
   async finish(signal?: AbortSignal): Promise<Commit> {
-    await this.flush(signal);
-    return this.#drain.finish();
+    this.#requireOpen();
+    // What came now would be behind the end.
+    this.#finishing = true;
+    this.#room.close(this.#closedError());
+    await untilAborted(this.#allArchived(), signal);
+    return untilAborted(this.#drain.finish(), signal);
   }
 
   /**
@@ -175,19 +180,19 @@ export class Appender {
    * @returns what stayed there
    */
   async close(signal?: AbortSignal): Promise<{ readonly entries: number; readonly bytes: number }> {
-    this.#closing ??= this.#close(signal);
+    // Whoever closes it may end the waiting.
+    if (signal?.aborted === true) this.#hurry.abort(signal.reason);
+    signal?.addEventListener("abort", () => this.#hurry.abort(signal.reason), { once: true });
+    this.#closing ??= this.#close(this.#hurry.signal);
     return this.#closing;
   }
 
-  async #close(signal: AbortSignal | undefined): Promise<{ readonly entries: number; readonly bytes: number }> {
+  async #close(signal: AbortSignal): Promise<{ readonly entries: number; readonly bytes: number }> {
     this.#closed = true;
     this.#cutting?.abort();
     this.#room.close(this.#closedError());
     try {
-      await untilAborted(
-        this.#spool.cut().then(() => this.#archived.reached(this.#spool.next ?? 0)),
-        signal,
-      );
+      await untilAborted(this.#allArchived(), signal);
     } catch {
       // It stays in the spool; status() and the error say so.
     }
@@ -198,8 +203,8 @@ export class Appender {
         `log ${this.#options.log}: it was closed before this was archived; it is safe in the spool, and is archived after the next start`,
       ),
     );
-    const { entries, bytes } = this.#spool;
     await this.#spool.close();
+    const { entries, bytes } = this.#spool;
     return { entries, bytes };
   }
 
@@ -213,24 +218,30 @@ export class Appender {
     const { ack = "spooled", signal } = options;
     const started = performance.now();
     try {
+      signal?.throwIfAborted();
       const parts = encode();
       let bytes = 0;
       for (const part of parts) bytes += part.bytes.length;
       this.#requireOpen();
-      if (!this.#room.tryTake(bytes)) await this.#waitForRoom(bytes, signal);
+      const waited = !this.#room.tryTake(bytes);
+      if (waited) await this.#waitForRoom(bytes, signal);
+      const writing = this.#spoolParts(parts, source, options);
+      if (waited) this.#room.entered();
+      const millis = ack === "archived" ? lingerMillis : limits.ageMillis;
       let spooled: Spooled;
-      try {
-        this.#requireOpen();
-        const writing = this.#spoolParts(parts, source, options);
-        spooled = await (signal === undefined ? writing : untilAborted(writing, signal));
-      } finally {
-        this.#room.give(bytes);
-        // Room comes from archiving, and only closed files are archived.
-        if (this.#room.isFull) this.#cut();
+      if (signal === undefined) {
+        try {
+          spooled = await writing;
+        } finally {
+          this.#settled(bytes, millis);
+        }
+      } else {
+        // What it took is given back when it is written, whoever still waits for that.
+        const settling = writing.finally(() => this.#settled(bytes, millis));
+        spooled = await untilAborted(settling, signal);
       }
       const { first, count, duplicate } = spooled;
       if (!duplicate) observer.appended?.(count, bytes);
-      this.#cutWithin(ack === "archived" ? lingerMillis : limits.ageMillis);
       const receipt: Receipt = { log, first, count, duplicate, ack };
       if (ack === "spooled") {
         observer.acked?.(ack, performance.now() - started);
@@ -241,13 +252,43 @@ export class Appender {
       const committed = this.#spool.committed(first + count - 1);
       return committed === null ? receipt : { ...receipt, manifest: committed.manifest, checkpoint: committed.checkpoint };
     } catch (error) {
+      this.#lookForBreak();
       if (isSteleError(error)) observer.refused?.(error.code);
       throw error;
     }
   }
 
+  /** An append's bytes are written or refused. */
+  #settled(bytes: number, millis: number): void {
+    this.#room.give(bytes);
+    // Room comes from archiving, and only closed files are archived.
+    if (this.#room.isFull) this.#cut();
+    this.#cutWithin(millis);
+  }
+
+  /** A spool that can't go on archives nothing more of what is being filled, and takes nothing: all who wait hear of it. */
+  #lookForBreak(): void {
+    const { broken } = this.#spool;
+    if (broken === null || this.#toldBroken) return;
+    this.#toldBroken = true;
+    this.#archived.fail(broken);
+    this.#room.close(broken);
+    this.#options.observer.stopped?.(broken);
+  }
+
+  async #allArchived(): Promise<void> {
+    await this.#spool.cut();
+    await this.#archived.reached(this.#spool.next ?? 0);
+  }
+
   /** Hands parts over together: nothing of others comes between them. The cursor is that of the last. */
   #spoolParts(parts: readonly EncodedEvents[], source: string, { id, cursor }: AppendOptions): Promise<Spooled> {
+    try {
+      // It may have been closed while room was waited for.
+      this.#requireOpen();
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+    }
     const [only] = parts;
     if (only !== undefined && parts.length === 1) {
       const { count, bytes } = only;
@@ -298,11 +339,15 @@ export class Appender {
   #cut(): void {
     this.#cutting?.abort();
     // What the disk refuses is told to whoever appends, and tried again with the next cut.
-    this.#spool.cut().catch(() => this.#cutWithin(this.#options.limits.ageMillis));
+    this.#spool.cut().catch(() => {
+      this.#lookForBreak();
+      if (!this.#toldBroken) this.#cutWithin(this.#options.limits.ageMillis);
+    });
   }
 
   #requireOpen(): void {
-    if (this.#closed) throw this.#closedError();
+    if (this.#closed || this.#finishing) throw this.#closedError();
+    if (this.#spool.broken !== null) throw this.#spool.broken;
     if (this.#drain.state === "stopped") throw this.#stoppedError();
   }
 

@@ -1,9 +1,17 @@
+interface Waiting {
+  readonly end: number;
+  /** Shared by all who wait for the same: who stops waiting leaves nothing behind. */
+  readonly promise: Promise<void>;
+  readonly done: () => void;
+  readonly failed: (error: Error) => void;
+}
+
 /** Callers who wait until the log holds all entries before an index. */
 export class ArchivedUpTo {
   #end: number;
   #failure: Error | null = null;
   /** In order of `end`. */
-  readonly #waiting: { readonly end: number; readonly done: () => void; readonly failed: (error: Error) => void }[] = [];
+  readonly #waiting: Waiting[] = [];
 
   constructor(end: number) {
     this.#end = end;
@@ -29,11 +37,13 @@ export class ArchivedUpTo {
   reached(end: number): Promise<void> {
     if (end <= this.#end) return Promise.resolve();
     if (this.#failure !== null) return Promise.reject(this.#failure);
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
     let at = this.#waiting.length;
     // Only who asks again for an earlier append stands before others.
     while (at > 0 && (this.#waiting[at - 1]?.end ?? 0) > end) at--;
-    this.#waiting.splice(at, 0, { end, done: resolve, failed: reject });
+    const same = this.#waiting[at - 1];
+    if (same?.end === end) return same.promise;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.splice(at, 0, { end, promise, done: resolve, failed: reject });
     return promise;
   }
 }

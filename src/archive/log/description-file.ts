@@ -1,5 +1,6 @@
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { makeFolders } from "../../store/directory/make-folders.ts";
 import type { DescriptionCopy } from "../archive.ts";
 
 /**
@@ -19,7 +20,7 @@ export function descriptionFile(spool: string, origin: string): DescriptionCopy 
       if (kept !== null && Buffer.compare(kept, bytes) === 0) return;
       const partial = `${path}.${process.pid}.partial`;
       try {
-        await mkdir(spool, { recursive: true, mode: 0o700 });
+        await makeFolders(spool, 0o700);
         await writeFile(partial, bytes);
         await rename(partial, path);
       } catch {

@@ -5,6 +5,7 @@ import { type ReadOptions, readEntries, type VerifiedEntries } from "../log-read
 import { Appender, type AppenderOptions, type AppenderStatus } from "./appender.ts";
 import type { Event } from "./events.ts";
 import type { AppendOptions, Receipt } from "./receipt.ts";
+import { untilAborted } from "./waiting.ts";
 
 /** An entry that was verified. */
 export interface VerifiedEntry {
@@ -66,21 +67,22 @@ export class Log implements AsyncDisposable {
   }
 
   /**
-   * Takes one event or many, all or none, and resolves when they are as safe as `ack` asks: on the local disk (`spooled`, the
+   * Takes one event or many, and resolves when they are as safe as `ack` asks: on the local disk (`spooled`, the
    * default), or locked in the store under a committed manifest (`archived`). Appends of one caller keep their order, also
-   * without waiting for each other. After a rejection the events may be tried again; with an `id` they are archived once even
+   * without waiting for each other. What fits into one segment is taken whole or not at all; a longer batch is taken in parts, of
+   * which the first may be kept when it is refused. After a rejection the events may be tried again; with an `id` they are archived once even
    * if the first try was kept after all.
    *
    * @throws SteleError `input.*` when they can't be entries; `spool.full` when the spool may not grow; `spool.failed` when the
    *   disk refuses; what stopped the log, as `store.denied`, `store.lock-lost`, `log.fenced`
    */
   append(events: Event | readonly Event[], options: AppendOptions = {}): Promise<Receipt> {
-    return this.#with((appender) => appender.append(events, options.source ?? this.#source, options));
+    return this.#with((appender) => appender.append(events, options.source ?? this.#source, options), options.signal);
   }
 
   /** {@link append}, for events that stand as lines: each followed by a line feed, the last as well. They are not copied. */
   appendLines(lines: Uint8Array, options: AppendOptions = {}): Promise<Receipt> {
-    return this.#with((appender) => appender.appendLines(lines, options.source ?? this.#source, options));
+    return this.#with((appender) => appender.appendLines(lines, options.source ?? this.#source, options), options.signal);
   }
 
   /**
@@ -88,7 +90,7 @@ export class Log implements AsyncDisposable {
    * @throws what stopped the log; the signal's reason
    */
   flush(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Commit | null> {
-    return this.#with((appender) => appender.flush(options.signal));
+    return this.#with((appender) => appender.flush(options.signal), options.signal);
   }
 
   /**
@@ -97,8 +99,11 @@ export class Log implements AsyncDisposable {
    * @throws SteleError with `final`, when not all could be archived: the log is not ended then
    */
   async close({ final = false, signal }: CloseOptions = {}): Promise<{ readonly entries: number; readonly bytes: number }> {
-    if (this.#appender === null && !final) return { entries: 0, bytes: 0 };
-    const appender = await this.open();
+    if (this.#appender === null && !final) {
+      this.#released();
+      return { entries: 0, bytes: 0 };
+    }
+    const appender = this.#opened ?? (await untilAborted(this.open(), signal));
     const finished = final ? appender.finish(signal) : undefined;
     await Promise.allSettled([finished]);
     const remaining = await appender.close(signal);
@@ -126,15 +131,15 @@ export class Log implements AsyncDisposable {
   }
 
   /** In the order of calls: none that finds the log open overtakes those that still wait for it. */
-  #with<T>(work: (appender: Appender) => Promise<T>): Promise<T> {
-    return this.#opened !== null && this.#waiting === 0 ? work(this.#opened) : this.#whenOpen(work);
+  #with<T>(work: (appender: Appender) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    return this.#opened !== null && this.#waiting === 0 ? work(this.#opened) : this.#whenOpen(work, signal);
   }
 
-  async #whenOpen<T>(work: (appender: Appender) => Promise<T>): Promise<T> {
+  async #whenOpen<T>(work: (appender: Appender) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     this.#waiting++;
     let appender: Appender;
     try {
-      appender = await this.open();
+      appender = await untilAborted(this.open(), signal);
     } catch (error) {
       this.#waiting--;
       throw error;

@@ -34,6 +34,9 @@ export interface OpenArchiveOptions {
   readonly now?: (() => number) | undefined;
 }
 
+/** What a manifest has room for. */
+const MAX_WRITER_ID = 256;
+
 /** An archive opened by a program: its logs can be read, and with a signer and a spool be appended to. */
 export class OpenArchive implements Archive, AsyncDisposable {
   readonly store: Store;
@@ -52,6 +55,13 @@ export class OpenArchive implements Archive, AsyncDisposable {
     this.description = archive.description;
     this.keys = archive.keys;
     this.keyPinned = archive.keyPinned;
+    const { writerId = "" } = options;
+    if (writerId.length > MAX_WRITER_ID || !writerId.isWellFormed()) {
+      throw new SteleError(
+        "input.invalid",
+        `writerId: expected at most ${MAX_WRITER_ID} characters of Unicode, got ${writerId.length}`,
+      );
+    }
     this.#options = options;
     this.#metrics = metrics;
   }
@@ -65,7 +75,7 @@ export class OpenArchive implements Archive, AsyncDisposable {
     const known = this.#logs.get(name);
     if (known !== undefined) return known;
     const released = (): void => {
-      this.#logs.delete(name);
+      if (this.#logs.get(name) === log) this.#logs.delete(name);
       this.#metrics?.unwatch(log);
     };
     const source = options.source ?? this.#writerId();
@@ -77,9 +87,10 @@ export class OpenArchive implements Archive, AsyncDisposable {
 
   /** Closes all logs, as {@link Log.close} does. */
   async close(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
-    await Promise.all([...this.#logs.values()].map((log) => log.close(options)));
+    const closed = await Promise.allSettled([...this.#logs.values()].map((log) => log.close(options)));
     await this.#pool?.close();
     this.#pool = null;
+    for (const one of closed) if (one.status === "rejected") throw one.reason;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

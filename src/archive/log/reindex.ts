@@ -1,15 +1,17 @@
-import { copyFile, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { rm, stat } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 import { SteleError } from "../../core/error.ts";
 import { timestamp, toMillis } from "../../core/time.ts";
 import { DEFAULT_LIMITS } from "../input/segmenter.ts";
 import { MAX_RAW_BYTES } from "../segment/open.ts";
+import { HeldState } from "../spool/copy-state.ts";
 import { nodeFiles, type SpoolFiles } from "../spool/files.ts";
+import { parseName } from "../spool/heading.ts";
 import type { FoundDelivery } from "../spool/payload.ts";
 import { scanFile } from "../spool/scan.ts";
 import type { ClosedFile, Spooled } from "../spool/delivery.ts";
 import { Spool, type SpoolOptions } from "../spool/spool.ts";
-import { SpoolState, STATE_NAME } from "../spool/state.ts";
+import { SpoolState } from "../spool/state.ts";
 
 export interface ReindexOptions {
   /** The log's. */
@@ -55,36 +57,38 @@ export function isSetAside(folder: string): boolean {
  * @throws SteleError `spool.locked`, `spool.damaged`, `spool.failed`
  */
 export async function reindexSpool(folder: string, options: ReindexOptions): Promise<Reindexed | null> {
-  const { origin, next, now, files = nodeFiles } = options;
+  const { next, now, files = nodeFiles } = options;
   await finishReindex(folder, files);
   const building = folder + BUILDING;
   const built = folder + BUILT;
-  let moved: { readonly entries: number; readonly from: number } | null;
-  {
-    await using old = await Spool.open(folder, { origin, limits: DEFAULT_LIMITS, now, files });
-    const first = old.pending[0]?.first;
-    if (first === undefined || first === next) return null;
-    // Copies of what the old spool still holds: it goes only when one of them is whole.
-    await rm(building, { recursive: true, force: true });
-    await rm(built, { recursive: true, force: true });
-    await copyState(folder, building, first, options);
-    moved = { entries: await copyDeliveries(old, building, options), from: first };
-  }
+  const pending = await waiting(folder, options);
+  const from = pending[0]?.first;
+  if (from === undefined || from === next) return null;
+  // Until the new one is in its place: what came into the old one meanwhile would be set aside with it.
+  using held = HeldState.open(folder);
+  await requireUnchanged(folder, pending, files);
+  // Copies of what the old spool still holds: it goes only when one of them is whole.
+  await rm(building, { recursive: true, force: true });
+  await rm(built, { recursive: true, force: true });
+  await copyState(held, building, from, options);
+  const entries = await copyDeliveries(pending, building, options);
   const keptAs = `${folder}.FENCED-${timestamp(now()).replace(/[-:.]/g, "")}`;
   const parent = dirname(folder);
-  const move = async (from: string, to: string): Promise<void> => {
-    await files.rename(from, to);
+  const move = async (folderNow: string, to: string): Promise<void> => {
+    await files.rename(folderNow, to);
     await files.syncFolder(parent);
   };
   try {
     await move(building, built);
     // A crash before this leaves the old spool in its place, one after it a place for the new one.
     await move(folder, keptAs);
-    await move(built, folder);
+    await putInPlace(folder, files);
   } catch (cause) {
-    throw moveFailed(folder, cause);
+    // A process that looked for the old spool just before it was taken away.
+    const isTaken = (await isFolder(keptAs)) && (await isFolder(folder)) && (await isFolder(built));
+    throw isTaken ? placeTaken(folder, keptAs, cause) : moveFailed(folder, cause);
   }
-  return { ...moved, to: next, keptAs };
+  return { entries, from, to: next, keptAs };
 }
 
 /**
@@ -96,24 +100,51 @@ export async function reindexSpool(folder: string, options: ReindexOptions): Pro
 export async function finishReindex(folder: string, files: SpoolFiles = nodeFiles): Promise<boolean> {
   if ((await isFolder(folder)) || !(await isFolder(folder + BUILT))) return false;
   try {
-    await files.rename(folder + BUILT, folder);
-    await files.syncFolder(dirname(folder));
+    return await putInPlace(folder, files);
   } catch (cause) {
     throw moveFailed(folder, cause);
   }
-  return true;
+}
+
+/** @returns false when another process, which found the new spool on its way, was quicker */
+async function putInPlace(folder: string, files: SpoolFiles): Promise<boolean> {
+  let isMine = true;
+  try {
+    await files.rename(folder + BUILT, folder);
+  } catch (cause) {
+    if (!(await isFolder(folder)) || (await isFolder(folder + BUILT))) throw cause;
+    isMine = false;
+  }
+  await files.syncFolder(dirname(folder));
+  return isMine;
+}
+
+/** What waits in the old spool, once opening it has put it in order. */
+async function waiting(folder: string, { origin, now, files = nodeFiles }: ReindexOptions): Promise<readonly ClosedFile[]> {
+  await using old = await Spool.open(folder, { origin, limits: DEFAULT_LIMITS, now, files });
+  return old.pending;
+}
+
+/**
+ * Nobody held the spool for a moment after it was put in order.
+ * @throws SteleError `spool.locked` when another process wrote to it
+ */
+async function requireUnchanged(folder: string, pending: readonly ClosedFile[], files: SpoolFiles): Promise<void> {
+  const told = pending.map(({ path, fileBytes }) => `${basename(path)} ${fileBytes}`);
+  const found = (await files.list(folder)).filter(({ name }) => parseName(name, "spool") !== null);
+  const isSame = found.length === told.length && found.every(({ name, bytes }) => told.includes(`${name} ${bytes}`));
+  if (isSame) return;
+  throw new SteleError("spool.locked", `the spool ${folder} was just used by another process; end it, and run the command again`);
 }
 
 /**
  * Takes over which ids, cursors and commits the old spool knows, but not the ids of what is to be moved: by those it would
- * pass for delivered. The old spool is held and at rest, so that its files are a state of their own.
+ * pass for delivered.
  */
-async function copyState(folder: string, building: string, first: number, options: ReindexOptions): Promise<void> {
+async function copyState(held: HeldState, building: string, first: number, options: ReindexOptions): Promise<void> {
   const { files = nodeFiles, now, window = { ids: Number.MAX_SAFE_INTEGER, millis: Number.MAX_SAFE_INTEGER } } = options;
   await files.makeFolder(building);
-  for (const { name } of await files.list(folder)) {
-    if (name === STATE_NAME || name === `${STATE_NAME}-wal`) await copyFile(join(folder, name), join(building, name));
-  }
+  await held.copyInto(building);
   const state = SpoolState.open(building, window);
   try {
     state.forgetLost(first, Number.MAX_SAFE_INTEGER);
@@ -123,7 +154,7 @@ async function copyState(folder: string, building: string, first: number, option
   }
 }
 
-async function copyDeliveries(old: Spool, building: string, options: ReindexOptions): Promise<number> {
+async function copyDeliveries(pending: readonly ClosedFile[], building: string, options: ReindexOptions): Promise<number> {
   const { origin, next, now, files = nodeFiles, window } = options;
   // Files keep their sizes, whatever was asked for when they were filled.
   const limits = { ...DEFAULT_LIMITS, bytes: MAX_RAW_BYTES, entries: Number.MAX_SAFE_INTEGER };
@@ -138,7 +169,7 @@ async function copyDeliveries(old: Spool, building: string, options: ReindexOpti
   try {
     spool.start(next);
     let expected = next;
-    for (const file of old.pending) {
+    for (const file of pending) {
       const written: Promise<Spooled>[] = [];
       for await (const { delivery, bytes } of deliveries(file, origin, files)) {
         arrival = toMillis(delivery.time);
@@ -189,6 +220,15 @@ function moveFailed(folder: string, cause: unknown): SteleError {
   return new SteleError(
     "spool.failed",
     `spool ${folder}: the new one could not be put in its place: ${reason}. Nothing is lost; run the command again`,
+    { cause },
+  );
+}
+
+function placeTaken(folder: string, keptAs: string, cause: unknown): SteleError {
+  return new SteleError(
+    "spool.failed",
+    `spool ${folder}: another process made a new one in its place meanwhile. What waited is in ${keptAs}, and moved in ${folder}${BUILT}: ` +
+      `end the other and archive what it left, then move ${folder} away, and run the command again`,
     { cause },
   );
 }

@@ -10,6 +10,8 @@ export class Room {
   readonly #used: () => number;
   /** Admitted, and not written yet. */
   #admitted = 0;
+  /** Let in, and not yet where they wanted to go. */
+  #entering = 0;
   #closed = false;
   readonly #line: { readonly bytes: number; readonly enter: () => void; readonly turnAway: (error: Error) => void }[] = [];
 
@@ -27,12 +29,12 @@ export class Room {
 
   /** Takes room unless there is none, or others wait for it. {@link give} it back when the bytes are written or refused. */
   tryTake(bytes: number): boolean {
-    if (this.#line.length > 0 || !this.#fits(bytes)) return false;
+    if (this.#line.length > 0 || this.#entering > 0 || !this.#fits(bytes)) return false;
     this.#admitted += bytes;
     return true;
   }
 
-  /** Takes room as soon as all who came before have theirs. */
+  /** Takes room as soon as all who came before have theirs. Whoever was let in says so with {@link entered}. */
   async take(bytes: number, signal?: AbortSignal): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const place = { bytes, enter: resolve, turnAway: reject };
@@ -42,10 +44,19 @@ export class Room {
     } catch (error) {
       const at = this.#line.indexOf(place);
       if (at >= 0) this.#line.splice(at, 1);
-      else if (!this.#closed) this.#admitted -= bytes;
+      else if (!this.#closed) {
+        this.#admitted -= bytes;
+        this.#entering--;
+      }
       this.changed();
       throw error;
     }
+  }
+
+  /** Who was let in has its place: until then nobody may overtake it. */
+  entered(): void {
+    this.#entering--;
+    this.changed();
   }
 
   /** Nothing will leave the spool any more: all who wait hear of it. */
@@ -64,6 +75,7 @@ export class Room {
     for (let next = this.#line[0]; next !== undefined && this.#fits(next.bytes); next = this.#line[0]) {
       this.#line.shift();
       this.#admitted += next.bytes;
+      this.#entering++;
       next.enter();
     }
   }

@@ -135,6 +135,6 @@ export class SegmentPool implements AsyncDisposable {
 
 function errorOf({ code, message, errno }: Extract<Response, { kind: "failed" }>): Error {
   if (code === null) return new Error(message);
-  const cause = errno === null ? undefined : Object.assign(new Error(message), { code: errno });
+  const cause = errno === null ? undefined : Object.assign(new Error(message), { code: errno, syscall: "read" });
   return new SteleError(code, message, { cause });
 }

@@ -1,5 +1,6 @@
 import fs from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
+import { makeFolders } from "../../store/directory/make-folders.ts";
 
 /** The file operations of the spool: the real file system, or in tests one that fails, or forgets what was not synced. */
 export interface SpoolFiles {
@@ -33,14 +34,7 @@ const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR } = fs.consta
 /** The real file system. What it refuses is thrown as Node gives it. */
 export const nodeFiles: SpoolFiles = {
   async makeFolder(path) {
-    const absolute = resolve(path);
-    const firstMade = await fs.promises.mkdir(absolute, { recursive: true, mode: 0o700 });
-    if (firstMade === undefined) return;
-    const last = dirname(firstMade);
-    for (let at = dirname(absolute); ; at = dirname(at)) {
-      await syncFolder(at);
-      if (at === last || at === dirname(at)) return;
-    }
+    for (const made of await makeFolders(path, 0o700)) await syncFolder(dirname(made));
   },
 
   async list(path) {

@@ -75,8 +75,8 @@ export class Intake {
     if (id !== undefined && !isProvenance(id)) {
       throw new SteleError("input.invalid", `id: expected at most 1024 characters of Unicode, got ${clip(id)}`);
     }
-    if (cursor !== undefined && cursor.length > MAX_CURSOR) {
-      throw new SteleError("input.invalid", `cursor: expected at most ${MAX_CURSOR} characters, got ${cursor.length}`);
+    if (cursor !== undefined && (cursor.length > MAX_CURSOR || !cursor.isWellFormed())) {
+      throw new SteleError("input.invalid", `cursor: expected at most ${MAX_CURSOR} characters of Unicode, got ${clip(cursor)}`);
     }
   }
 

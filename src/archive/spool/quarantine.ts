@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { timestamp } from "../../core/time.ts";
 import { spoolDamaged } from "./failure.ts";
 import type { SpoolFile, SpoolFiles } from "./files.ts";
@@ -22,18 +22,13 @@ export interface Loss {
   readonly keptAs: string;
 }
 
-export interface Filled {
-  /** Index of the first placeholder. */
-  readonly first: number;
-  readonly placeholders: number;
-  readonly loss: Loss;
-}
-
 interface Place {
   readonly folder: string;
   readonly files: SpoolFiles;
   readonly origin: string;
   readonly now: () => number;
+  /** Forgets for good the ids of the entries of `from` to before `to`: they may come again. */
+  readonly forget: (from: number, to: number) => void;
 }
 
 interface DamagedFile {
@@ -54,12 +49,13 @@ const ENTRIES_A_FILE = 1 << 16;
  * Moves a damaged file into `quarantine/` and puts one in its place in which each lost entry has a placeholder: whoever has
  * a receipt for a later entry finds it where it was promised.
  */
-export async function setAside(place: Place, damaged: DamagedFile): Promise<readonly Filled[]> {
-  const { folder, files, origin } = place;
+export async function setAside(place: Place, damaged: DamagedFile): Promise<readonly Loss[]> {
+  const { folder, files, origin, forget } = place;
   const kept = join(folder, QUARANTINE_FOLDER);
   await files.makeFolder(kept);
   const keptAs = join(kept, freeName(fileName(damaged.first), await files.list(kept)));
-  const filled: Filled[] = [];
+  const losses: Loss[] = [];
+  const lost: Pick<Hole, "first" | "lost">[] = [];
   const mended = await MendedFile.create(place, damaged.first, "mended");
   try {
     const file = await files.open(damaged.path);
@@ -68,7 +64,8 @@ export async function setAside(place: Place, damaged: DamagedFile): Promise<read
         if (finding.kind === "frame") {
           await mended.add([{ meta: "", bytes: [finding.payload] }], finding.header.count);
         } else if (finding.kind === "hole") {
-          filled.push(await fillHole(mended, damaged, finding, keptAs));
+          losses.push(await fillHole(mended, damaged, finding, keptAs));
+          lost.push(finding);
         }
       }
     } finally {
@@ -78,6 +75,8 @@ export async function setAside(place: Place, damaged: DamagedFile): Promise<read
   } finally {
     await mended.close();
   }
+  // Ids go first: once a file is mended, no open finds the damage again.
+  for (const { first, lost: count } of lost) forget(first, count === null ? Number.MAX_SAFE_INTEGER : first + count);
   // The mended file's name must last before the damaged one's goes: whichever of them a crash leaves, the next open ends this.
   await files.syncFolder(folder);
   await files.rename(damaged.path, keptAs);
@@ -88,16 +87,17 @@ export async function setAside(place: Place, damaged: DamagedFile): Promise<read
     await files.rename(mended.path, damaged.path);
   }
   await files.syncFolder(folder);
-  return filled;
+  return losses;
 }
 
 /** Makes files of placeholders for entries whose files are gone. */
 export async function fillGap(place: Place, from: number, to: number): Promise<readonly Loss[]> {
-  const { folder, files } = place;
+  const { folder, files, forget } = place;
   const path = join(folder, fileName(from));
   if (to - from > MAX_GAP) {
     throw spoolDamaged(path, 0, `the files of ${to - from} entries are missing, which is too many to fill up by placeholders`);
   }
+  forget(from, to);
   for (let first = from; first < to; first += ENTRIES_A_FILE) {
     const mended = await MendedFile.create(place, first, "filler");
     try {
@@ -112,15 +112,14 @@ export async function fillGap(place: Place, from: number, to: number): Promise<r
   return [{ file: path, offset: 0, lost: to - from, keptAs: "" }];
 }
 
-async function fillHole(mended: MendedFile, damaged: DamagedFile, hole: Hole, keptAs: string): Promise<Filled> {
-  const { offset, reason, first, lost } = hole;
+async function fillHole(mended: MendedFile, damaged: DamagedFile, hole: Hole, keptAs: string): Promise<Loss> {
+  const { offset, reason, lost } = hole;
   if (lost !== null && (lost < 0 || lost > MAX_GAP)) {
     throw spoolDamaged(damaged.path, offset, `${reason}, and its entries and those of its neighbours contradict each other`);
   }
-  const placeholders = lost ?? 1;
   const said = lost === null ? `${reason}; how many entries were lost is not known` : reason;
-  await mended.addPlaceholders(placeholders, said, damaged.path, offset);
-  return { first, placeholders, loss: { file: damaged.path, offset, lost, keptAs } };
+  await mended.addPlaceholders(lost ?? 1, said, damaged.path, offset);
+  return { file: damaged.path, offset, lost, keptAs };
 }
 
 function freeName(name: string, taken: readonly { readonly name: string }[]): string {
@@ -163,7 +162,8 @@ class MendedFile {
   }
 
   async addPlaceholders(count: number, reason: string, file: string, offset: number): Promise<void> {
-    const entry = Buffer.from(`${JSON.stringify({ stele: "lost", reason, file, offset })}\n`);
+    // Its name alone: what a host calls its folders is nobody's business in the log.
+    const entry = Buffer.from(`${JSON.stringify({ stele: "lost", reason, file: basename(file), offset })}\n`);
     const time = timestamp(this.#place.now());
     for (let left = count; left > 0; left -= PLACEHOLDERS_A_FRAME) {
       const here = Math.min(left, PLACEHOLDERS_A_FRAME);

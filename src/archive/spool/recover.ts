@@ -45,6 +45,7 @@ interface Listed {
  */
 export async function recover(options: RecoveryOptions): Promise<Recovered> {
   const { folder, files, origin, state, quarantine, now } = options;
+  const place = { folder, files, origin, now, forget: (from: number, to: number) => state.forgetLost(from, to) };
   await finishMending(options);
   let listed = await listFiles(options);
   await checkOrigin(options, listed);
@@ -67,7 +68,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
       }
       if (!quarantine) throw spoolDamaged(path, 0, `the file is missing: the next begins with entry ${file.first}`);
       // Begin again with the new files in the list.
-      quarantined.push(...(await fillGap({ folder, files, origin, now }, expected, file.first)));
+      quarantined.push(...(await fillGap(place, expected, file.first)));
       listed = await listFiles(options);
       i = listed.findIndex(({ first }) => first === expected) - 1;
       continue;
@@ -76,11 +77,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     if (found.hole !== null) {
       const { path } = found;
       if (!quarantine) throw spoolDamaged(path, found.hole.offset, found.hole.reason);
-      const losses = await setAside({ folder, files, origin, now }, { path, first: file.first, bytes: file.bytes, next });
-      for (const { first, placeholders, loss } of losses) {
-        state.forgetLost(first, first + placeholders);
-        quarantined.push(loss);
-      }
+      quarantined.push(...(await setAside(place, { path, first: file.first, bytes: file.bytes, next })));
       listed = await listFiles(options);
       // Where nothing was left of it, the next file stands in its place.
       i--;

@@ -3,6 +3,7 @@ import { clip } from "../../core/bytes.ts";
 import { SteleError } from "../../core/error.ts";
 import { isKeyName } from "../../core/key.ts";
 import type { Timestamp } from "../../core/time.ts";
+import { errnoOf } from "../../store/directory/errno.ts";
 import type { SegmentLimits } from "../input/segmenter.ts";
 import type { NewAppend } from "../provenance.ts";
 import { MAX_RAW_BYTES } from "../segment/open.ts";
@@ -45,6 +46,8 @@ export interface Recovery {
 }
 
 const DEFAULT_WINDOW = { ids: 1_000_000, millis: 86_400_000 };
+/** Removals tried when a file is retired: more than come, so that they get fewer once the disk lets them. */
+const LEFTOVERS_A_TURN = 4;
 
 /** A closed file, with what the state is to keep of it. */
 interface Held extends ClosedFile {
@@ -77,7 +80,7 @@ export class Spool implements AsyncDisposable {
   #stateTurn: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | null = null;
   /** Archived files that could not be removed yet. */
-  #leftovers: string[] = [];
+  readonly #leftovers: string[] = [];
 
   private constructor(
     folder: string,
@@ -304,31 +307,33 @@ export class Spool implements AsyncDisposable {
     const held: Held = { path, first, count, rawBytes, fileBytes: bytes, since, cursors, ids };
     this.#pending = [...this.#pending, held];
     this.#pendingBytes += bytes;
-    // What fails here is tried again when the file is retired.
+    // What fails here is tried again when a later file is closed, or this one retired.
     this.#inTurn(() => this.#storeIds(held)).catch(() => undefined);
     this.#options.onClosed?.(held);
     return held;
   }
 
-  async #storeIds(held: Held): Promise<void> {
-    if (held.ids.length === 0) return;
-    const { ids } = held;
-    await this.#state.storeIds(ids, held.first + held.count, this.#options.now());
-    held.ids = [];
-    for (const { source, id, millis } of ids) this.#recent.remove(source, id, millis);
+  /** Before a file's ids those of the files before it: the next open reads no file again that ends where the state's ids do. */
+  async #storeIds(last: Held): Promise<void> {
+    for (const held of this.#pending) {
+      if (held.first > last.first) return;
+      if (held.ids.length === 0) continue;
+      const { ids } = held;
+      await this.#state.storeIds(ids, held.first + held.count, this.#options.now());
+      held.ids = [];
+      for (const { source, id, millis } of ids) this.#recent.remove(source, id, millis);
+    }
   }
 
   /** Removing what is archived is tidiness: the next open does it, if nothing before. */
   async #removeLeftovers(): Promise<void> {
-    const left: string[] = [];
-    for (const path of this.#leftovers) {
+    for (const path of this.#leftovers.splice(0, LEFTOVERS_A_TURN)) {
       try {
         await this.#files.remove(path);
-      } catch {
-        left.push(path);
+      } catch (error) {
+        if (errnoOf(error) !== "ENOENT") this.#leftovers.push(path);
       }
     }
-    this.#leftovers = left;
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

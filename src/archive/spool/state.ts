@@ -167,6 +167,8 @@ export class SpoolState {
   /** Forgets ids whose entries were lost: they may come again. */
   forgetLost(from: number, to: number): void {
     this.#sync();
+    // What gets these indexes next may have ids.
+    if (this.idsUntil > from) this.#setFact("ids-until", from);
     this.#run(() => this.#db.prepare("DELETE FROM ids WHERE first >= ? AND first < ?").run(from, to));
   }
 
@@ -268,6 +270,6 @@ function stateError(error: unknown, path: string, folder: string): SteleError {
     );
   }
   // As the file system says it: what passes when the disk has room again.
-  const cause = code === FULL ? Object.assign(new Error(said, { cause: error }), { code: "ENOSPC" }) : error;
+  const cause = code === FULL ? Object.assign(new Error(said, { cause: error }), { code: "ENOSPC", syscall: "write" }) : error;
   return new SteleError("spool.failed", `${path}: ${said}`, { cause });
 }

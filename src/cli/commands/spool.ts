@@ -143,7 +143,8 @@ async function openToDrain(
     return await DurableLog.open(archive, options);
   } catch (error) {
     if (!reindex || !isSteleError(error, "log.fenced")) throw error;
-    remarks.warn(error.message);
+    // What was opened with it is not to be used again.
+    await archive.log(log).close();
   }
   const writer = await LogWriter.open(archive, log, writerOf(signer));
   const moved = await reindexSpool(folder, { origin, next: writer.nextEntry, now: Date.now });

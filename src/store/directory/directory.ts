@@ -1,4 +1,4 @@
-import { mkdir, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { SteleError } from "../../core/error.ts";
 import type { Retention } from "../../core/retention.ts";
@@ -23,6 +23,7 @@ import { LOCKS_FOLDER, LockRecords, strongest } from "./lock-record.ts";
 import { readWhole } from "./read.ts";
 import { notFollowed, openRoot, OWN_FOLDER, type Root, statInside, statObject } from "./root.ts";
 import { syncFolder, WriteOnce } from "./write-once.ts";
+import { makeFolders } from "./make-folders.ts";
 
 export interface DirectoryOptions {
   /** Milliseconds since 1970; the system's clock when left out. */
@@ -53,7 +54,7 @@ export async function openDirectoryStore(path: string, options: DirectoryOptions
 export async function createDirectoryStore(path: string, options: DirectoryOptions = {}): Promise<Store> {
   const absolute = resolve(path);
   try {
-    const firstMade = await mkdir(absolute, { recursive: true });
+    const [firstMade] = await makeFolders(absolute);
     if (firstMade !== undefined) await syncChain(absolute, dirname(firstMade));
   } catch (error) {
     if (errnoOf(error) === "EEXIST")

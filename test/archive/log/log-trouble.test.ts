@@ -4,7 +4,8 @@ import { SteleError } from "../../../src/core/error.ts";
 import { withFaults } from "../../../src/store/fault.ts";
 import { MemoryStore } from "../../../src/store/memory/memory.ts";
 import type { Store } from "../../../src/store/port.ts";
-import { commitLines, LOG, newArchive, NOW, openWriter } from "../fixture.ts";
+import { openArchive } from "../../../src/archive/log/open-archive.ts";
+import { commitLines, LOG, newArchive, NOW, openWriter, OWNER } from "../fixture.ts";
 import { content, wrongWith } from "../runs.ts";
 import { numbered, openLog, temporaryFolder } from "./logs.ts";
 import { Timers } from "./timers.ts";
@@ -276,4 +277,69 @@ test("who waits for the archive hears at close() that it is safe in the spool", 
   expect(await log.close({ signal: AbortSignal.abort() })).toMatchObject({ entries: 3 });
   const [answer] = await waiting;
   expect(answer).toMatchObject({ status: "rejected", reason: { code: "store.unreachable" } });
+});
+
+test("nothing is acknowledged while a log is being closed for good", async () => {
+  const { store } = await switched();
+  const { opened, log } = await openLog(store, await temporaryFolder());
+  await log.append("a");
+  const closing = log.close({ final: true });
+  const late = await Promise.allSettled([log.append("late"), log.append("later")]);
+  expect(late.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+  expect(await closing).toEqual({ entries: 0, bytes: 0 });
+  expect(await content(opened)).toBe("a\n");
+});
+
+test("who waited for room is not overtaken by who comes when there is some", async () => {
+  const { store } = await switched();
+  const { opened, log } = await openLog(store, await temporaryFolder(), { maxSpoolBytes: 1500, lingerMillis: 1 });
+  const first = log.append(`1${"x".repeat(1000)}`, { ack: "archived" });
+  const second = log.append(`2${"x".repeat(1000)}`);
+  const third = first.then(() => log.append("3"));
+  expect((await Promise.all([first, second, third])).map(({ first: index }) => index)).toEqual([0, 1, 2]);
+  await log.flush();
+  expect((await content(opened)).split("\n").map((line) => line.slice(0, 1))).toEqual(["1", "2", "3", ""]);
+});
+
+test("closing a log twice leaves its successor alone", async () => {
+  const { store } = await switched();
+  const { opened, log } = await openLog(store, await temporaryFolder());
+  await log.append("a");
+  await log.close();
+  const next = opened.log(LOG);
+  await next.append("b");
+  await log.close();
+  expect(opened.log(LOG)).toBe(next);
+  await opened.close();
+  expect(await content(opened)).toBe("a\nb\n");
+});
+
+test("a signal that aborted already takes nothing, and one that aborts later frees no room before its time", async () => {
+  const { store } = await switched();
+  const { log } = await openLog(store, await temporaryFolder());
+  await log.open();
+  await expect(log.append("a", { signal: AbortSignal.abort(new Error("too late")) })).rejects.toThrow("too late");
+  expect(log.status()?.spooled.entries).toBe(0);
+});
+
+test("a writer's id that no manifest can hold is refused before anything is taken", async () => {
+  const { store } = await switched();
+  const place = { signer: OWNER, spool: await temporaryFolder(), writerId: "x".repeat(257) };
+  await expect(openArchive(store, place)).rejects.toMatchObject({ code: "input.invalid" });
+});
+
+test("one log that can't be closed keeps no other from being archived", async () => {
+  const { store, memory } = await switched();
+  const spool = await temporaryFolder();
+  const holder = await openLog(store, spool);
+  await holder.log.open();
+  const both = await openArchive(memory, { signer: OWNER, spool, writerId: "test" });
+  const opening = Promise.allSettled([both.log(LOG).append("never")]);
+  await both.log("other").append("b");
+  await Promise.allSettled([both.close()]);
+  expect((await opening)[0]).toMatchObject({ status: "rejected" });
+  const reader = await openArchive(memory, { keys: [OWNER.key] });
+  const seen: string[] = [];
+  for await (const { bytes } of reader.log("other")) seen.push(Buffer.from(bytes).toString());
+  expect(seen).toEqual(["b"]);
 });

@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { DEFAULT_LIMITS } from "../../../src/archive/input/segmenter.ts";
 import { finishReindex, isSetAside, reindexSpool } from "../../../src/archive/log/reindex.ts";
@@ -103,6 +105,104 @@ test("does nothing where nothing waits, or all stands where it should", async ()
   }
   expect(await reindex()).toBeNull();
   expect(await readdir(root)).toEqual([basename(folder)]);
+});
+
+/** Opens the spool in a process of its own; what it said. */
+async function openElsewhere(): Promise<string> {
+  const module = new URL("../../../src/archive/spool/spool.ts", import.meta.url).href;
+  const program = `
+    const { Spool } = await import(${JSON.stringify(module)});
+    const limits = { bytes: 1000, entries: 4, entryBytes: 1000, ageMillis: 1000 };
+    try {
+      const spool = await Spool.open(${JSON.stringify(folder)}, { origin: ${JSON.stringify(ORIGIN)}, limits, now: Date.now });
+      await spool.append({ source: "s", count: 1, bytes: Buffer.from("elsewhere\\n") });
+      await spool.close();
+      console.log("accepted");
+    } catch (error) {
+      console.log(error.code);
+    }`;
+  const flags = ["--conditions=stele-source", "--no-warnings", "--input-type=module", "--eval", program];
+  return (await promisify(execFile)(process.execPath, flags)).stdout.trim();
+}
+
+describe("another process", () => {
+  test("is refused until the new spool is in its place, and then writes to that", async () => {
+    await fill();
+    const before = await contents();
+    const said: string[] = [];
+    let creates = 0;
+    const moved = await reindex({
+      ...nodeFiles,
+      create: async (path) => {
+        if (++creates === 2) said.push(await openElsewhere());
+        return nodeFiles.create(path);
+      },
+      rename: async (from, to) => {
+        if (to.endsWith(".REINDEXED") || from === folder) said.push(await openElsewhere());
+        await nodeFiles.rename(from, to);
+        if (to === folder) said.push(await openElsewhere());
+      },
+    });
+    expect(said).toEqual(["spool.locked", "spool.locked", "spool.locked", "accepted"]);
+    expect(await contents(moved?.keptAs)).toEqual(before);
+    expect((await contents()).text).toBe(`${before.text}elsewhere\n`);
+  });
+
+  test("that finishes the reindexing, and has the new spool open, keeps it whole when the old one is let go", async () => {
+    await fill();
+    const before = await contents();
+    const other: Spool[] = [];
+    const moved = await reindex({
+      ...nodeFiles,
+      rename: async (from, to) => {
+        if (to === folder) {
+          expect(await finishReindex(folder)).toBe(true);
+          other.push(await open());
+        }
+        await nodeFiles.rename(from, to);
+      },
+    });
+    expect(moved).toMatchObject({ entries: 7, from: 13, to: 100 });
+    expect(await readdir(folder)).toContain("state.db-wal");
+    for (const spool of other) {
+      await expect(open()).rejects.toMatchObject({ code: "spool.locked" });
+      await deliver(spool, "new\n", { id: "new" });
+      await spool.close();
+    }
+    expect(await contents(moved?.keptAs)).toEqual(before);
+    expect((await contents()).text).toBe(`${before.text}new\n`);
+  });
+
+  test("that wrote just before the spool was taken is not set aside", async () => {
+    await fill();
+    let lists = 0;
+    const files: SpoolFiles = {
+      ...nodeFiles,
+      // The last look, once the old spool's state is held.
+      list: async (path) => [
+        ...(await nodeFiles.list(path)),
+        ...(++lists === 3 ? [{ name: "0000000000000020.spool", bytes: 1 }] : []),
+      ],
+    };
+    await expect(reindex(files)).rejects.toMatchObject({ code: "spool.locked" });
+    expect(await readdir(root)).toEqual([basename(folder)]);
+  });
+
+  test("that made a new spool in the place of the old one is told of, with where all is", async () => {
+    await fill();
+    const before = await contents();
+    const reindexing = reindex({
+      ...nodeFiles,
+      rename: async (from, to) => {
+        if (to === folder) await (await open()).close();
+        await nodeFiles.rename(from, to);
+      },
+    });
+    await expect(reindexing).rejects.toMatchObject({ code: "spool.failed", message: expect.stringContaining(".FENCED-") });
+    await rm(folder, { recursive: true });
+    expect(await finishReindex(folder)).toBe(true);
+    expect(await contents()).toEqual({ ...before, first: 100 });
+  });
 });
 
 /** The real file system, until the process dies at a call. */

@@ -230,6 +230,7 @@ test.each([
   ["a source that is too long", { source: "x".repeat(1025) }],
   ["an id that is not Unicode", { id: "\ud800" }],
   ["a cursor that is too long", { cursor: "x".repeat(4097) }],
+  ["a cursor that is not Unicode", { cursor: "\ud800z" }],
 ] as const)("refuses a delivery with %s", async (_, wrong) => {
   const folder = newFolder();
   const spool = await newSpool(folder);

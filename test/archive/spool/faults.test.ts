@@ -1,7 +1,10 @@
-import { expect, test } from "vitest";
+import { readdirSync, rmSync } from "node:fs";
+import { expect, test, vi } from "vitest";
 import { isSteleError } from "../../../src/core/error.ts";
 import type { ClosedFile } from "../../../src/archive/spool/delivery.ts";
 import type { Spool } from "../../../src/archive/spool/spool.ts";
+import { loadSqlite } from "../../../src/archive/spool/sqlite.ts";
+import { errnoOf } from "../../../src/store/directory/errno.ts";
 import { LIMITS } from "./constants.ts";
 import { type Fault, FaultyFiles } from "./faulty-files.ts";
 import { commitOf, delivery, entriesOf, newFolder, newSpool, openSpool } from "./fixture.ts";
@@ -162,4 +165,53 @@ test("when a failed write can't be taken back, everything is refused until the s
   const [file] = again.pending;
   expect(file && (await entriesOf(again, file))[0]).toBe("kept");
   await again.close();
+});
+
+test("a state that has no room is a full disk, and retiring works once there is some", async () => {
+  const spool = await newSpool(newFolder());
+  for (let i = 0; i < 50; i++) await spool.append(delivery("x", { source: `${i}`, cursor: "c".repeat(4096) }));
+  const file = await spool.cut();
+  if (file === null) throw new Error("expected a file");
+  const { prototype } = loadSqlite().DatabaseSync;
+  const exec: unknown = Reflect.get(prototype, "exec");
+  let pages = 1;
+  const watched = vi.spyOn(prototype, "exec").mockImplementation(function limited(this: unknown, sql) {
+    if (typeof exec !== "function") return;
+    Reflect.apply(exec, this, [`PRAGMA max_page_count = ${pages}`]);
+    Reflect.apply(exec, this, [sql]);
+  });
+  try {
+    const error = await spool.retire(file, commitOf(0)).catch((refused: unknown) => refused);
+    expect(error).toMatchObject({ code: "spool.failed", message: expect.stringMatching(/full/) });
+    expect(errnoOf(error instanceof Error ? error.cause : null)).toBe("ENOSPC");
+    pages = 1_000_000;
+    await spool.retire(file, commitOf(0));
+  } finally {
+    watched.mockRestore();
+  }
+  expect(spool.pending).toEqual([]);
+  await spool.close();
+});
+
+test("archived files that can't be removed are tried again a few at a time, and not once they are gone", async () => {
+  const files = new FaultyFiles();
+  const folder = newFolder();
+  const spool = await newSpool(folder, { files });
+  const retireOne = async (): Promise<number> => {
+    const { first } = await spool.append(delivery("x"));
+    await spool.cut();
+    const before = files.calls.length;
+    for (const file of spool.pending) await spool.retire(file, commitOf(first));
+    return files.calls.slice(before).filter((call) => call === "remove").length;
+  };
+  const left = (): string[] => readdirSync(folder).filter((name) => name.endsWith(".spool"));
+  files.plan = (_, operation) => (operation === "remove" ? { errno: "EIO", when: "before" } : null);
+  const tries: number[] = [];
+  for (let i = 0; i < 10; i++) tries.push(await retireOne());
+  expect(tries).toEqual([1, 2, 3, 4, 4, 4, 4, 4, 4, 4]);
+  for (const name of left().slice(0, 5)) rmSync(`${folder}/${name}`);
+  files.plan = () => null;
+  for (let i = 0; i < 4; i++) await retireOne();
+  expect([left(), await retireOne()]).toEqual([[], 1]);
+  await spool.close();
 });

@@ -1,5 +1,6 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { Spool } from "../../../src/archive/spool/spool.ts";
+import { SpoolState } from "../../../src/archive/spool/state.ts";
 import { allEntries, commitOf, delivery, newFolder, newSpool, NOW, openSpool } from "./fixture.ts";
 import { FaultyFiles } from "./faulty-files.ts";
 
@@ -44,6 +45,25 @@ test("an id whose delivery failed was not accepted, nor was who waited for it", 
   expect(failed.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
   files.plan = () => null;
   expect(await spool.append(one)).toEqual(first);
+  await spool.close();
+});
+
+test("ids that the state could not take over are taken over before those of a later file", async () => {
+  const folder = newFolder();
+  let spool = await newSpool(folder);
+  const full = vi.spyOn(SpoolState.prototype, "storeIds").mockRejectedValueOnce(new Error("database or disk is full"));
+  try {
+    await spool.append(one);
+    await spool.cut();
+    await spool.append(delivery("c", { id: "8" }));
+    await spool.cut();
+    await spool.close();
+    expect(full.mock.calls.map(([, until]) => until)).toEqual([2, 2, 3]);
+  } finally {
+    full.mockRestore();
+  }
+  spool = await openSpool(folder);
+  expect(await spool.append(repeated)).toEqual(again);
   await spool.close();
 });
 

@@ -115,7 +115,7 @@ describe("a damaged file is kept aside, and lost entries have placeholders, so t
       expect(JSON.parse(entry)).toEqual({
         stele: "lost",
         reason: expect.any(String),
-        file: join(folder, name),
+        file: name,
         offset: loss?.offset,
       });
     }
@@ -172,8 +172,27 @@ describe("a damaged file is kept aside, and lost entries have placeholders, so t
     const spool = await open(folder);
     expect(spool.recovery.quarantined).toEqual([{ file: join(folder, FIRST), offset: 0, lost: 6, keptAs: "" }]);
     expect(short(await allEntries(spool))).toEqual([...Array(6).fill("lost: the file is missing"), "g", "h", "i"]);
+    for (const [i, id] of names.entries()) {
+      expect([id, (await spool.append(delivery(entries[i] ?? "", { id }))).duplicate]).toEqual([id, i >= 6]);
+    }
     await spool.close();
   });
+});
+
+test("of a loss that nothing measures, every id may come again, and is known from then on", async () => {
+  const folder = await filled();
+  const closed = await openSpool(folder, { limits });
+  await closed.cut();
+  await closed.close();
+  change(folder, SECOND, (content, frames) => flip(content, (frames[0] ?? 0) + 20));
+  const spool = await open(folder);
+  expect(spool.recovery.quarantined.map(({ lost }) => lost)).toEqual([null]);
+  const redeliver = (to: Spool, i: number): Promise<unknown> => to.append(delivery(entries[i] ?? "", { id: names[i] }));
+  for (const i of [6, 7, 8]) expect(await redeliver(spool, i)).toEqual({ first: i + 1, count: 1, duplicate: false });
+  await spool.close();
+  const again = await openSpool(folder, { limits });
+  for (const i of [6, 7, 8]) expect(await redeliver(again, i)).toEqual({ first: i + 1, count: 1, duplicate: true });
+  await again.close();
 });
 
 test("an entry that looks like a frame is not taken for one behind damage", async () => {
@@ -225,6 +244,10 @@ test("every call of the file system fails in turn while a file is set aside: the
         "h",
         "i",
       ]);
+      for (const [i, name] of names.entries()) {
+        const { duplicate } = await spool.append(delivery(entries[i] ?? "", { id: name }));
+        expect([name, duplicate]).toEqual([name, i !== 2 && i !== 3]);
+      }
       await spool.close();
       expect(readFileSync(join(folder, "quarantine", FIRST))).toEqual(damaged);
       expect(readdirSync(folder).filter((name) => name.endsWith(".mended"))).toEqual([]);
