@@ -37,13 +37,17 @@ async function newPlace(): Promise<Pick<MemoryOrder, "archive" | "spool">> {
   return { archive: join(folder, "archive"), spool: join(folder, "spool") };
 }
 
-test("while the store hangs and events come at full speed, memory stays bounded, and all is archived afterwards", { timeout: 180_000 }, async () => {
-  const report = await run({ ...(await newPlace()), bytes: SPOOLED, batch: 1, drain: true });
-  expect(report.spooledBytes).toBeGreaterThan(SPOOLED);
-  expect(report.entries).toBe(report.appended);
-  expect(report.spooledPeak).toBeLessThan(BOUND);
-  expect(report.peak).toBeLessThan(BOUND);
-});
+test(
+  "while the store hangs and events come at full speed, memory stays bounded, and all is archived afterwards",
+  { timeout: 180_000 },
+  async () => {
+    const report = await run({ ...(await newPlace()), bytes: SPOOLED, batch: 1, drain: true });
+    expect(report.spooledBytes).toBeGreaterThan(SPOOLED);
+    expect(report.entries).toBe(report.appended);
+    expect(report.spooledPeak).toBeLessThan(BOUND);
+    expect(report.peak).toBeLessThan(BOUND);
+  },
+);
 
 test("a large spool is recovered and archived without being read into memory", { timeout: 180_000 }, async () => {
   const place = await newPlace();
