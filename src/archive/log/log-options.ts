@@ -3,7 +3,7 @@ import { SteleError } from "../../core/error.ts";
 import { DEFAULT_LIMITS, type SegmentLimits } from "../input/segmenter.ts";
 import { MAX_RAW_BYTES } from "../segment/open.ts";
 import type { SpoolOptions } from "../spool/spool.ts";
-import type { AppenderOptions } from "./appender.ts";
+import type { AppenderOptions } from "./appender-options.ts";
 import type { BackoffOptions } from "./backoff.ts";
 import type { LogObserver } from "./observer.ts";
 import { type Sleep, sleep } from "./waiting.ts";

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import { SteleError } from "../../core/error.ts";
 import { toMillis } from "../../core/time.ts";
-import type { AppenderStatus } from "./appender.ts";
+import type { AppenderStatus } from "./appender-options.ts";
 import type { AckLevel, LogObserver } from "./observer.ts";
 
 /** What is asked of a log whenever metrics are collected. */

@@ -8,7 +8,7 @@ import { openStore, type S3Access } from "../../store/open.ts";
 import type { Store } from "../../store/port.ts";
 import { type Archive, logOf, openArchive as openStored } from "../archive.ts";
 import { SegmentPool } from "../segment/pool.ts";
-import type { AppenderOptions } from "./appender.ts";
+import type { AppenderOptions } from "./appender-options.ts";
 import { descriptionFile } from "./description-file.ts";
 import { Log } from "./log.ts";
 import { completeOptions, type LogOptions } from "./log-options.ts";

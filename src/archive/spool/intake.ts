@@ -2,14 +2,7 @@ import { clip } from "../../core/bytes.ts";
 import { SteleError } from "../../core/error.ts";
 import { isProvenance } from "../../core/manifest.ts";
 import { type Timestamp, timestamp } from "../../core/time.ts";
-
-interface Delivered {
-  readonly source: string;
-  readonly id?: string | undefined;
-  readonly cursor?: string | undefined;
-  readonly count: number;
-  readonly bytes: Uint8Array;
-}
+import type { Delivery } from "./delivery.ts";
 
 /** A delivery on its way to the disk. */
 export interface Arrival {
@@ -49,7 +42,7 @@ export class Intake {
   }
 
   /** @throws SteleError `input.invalid` */
-  take(delivery: Delivered): Arrival {
+  take(delivery: Delivery): Arrival {
     const { source, id, cursor, count, bytes } = delivery;
     const sourceBytes = this.#sources.get(source) ?? this.#measureSource(source);
     this.#check(delivery);
@@ -58,7 +51,7 @@ export class Intake {
     return { bytes, count, source, sourceBytes, millis, time, id, cursor };
   }
 
-  #check({ id, cursor, count, bytes }: Delivered): void {
+  #check({ id, cursor, count, bytes }: Delivery): void {
     const limits = this.#limits;
     if (!(Number.isSafeInteger(count) && count >= 1) || count > bytes.length || bytes[bytes.length - 1] !== LF) {
       throw new SteleError(
