@@ -1,4 +1,3 @@
-import { setTimeout } from "node:timers/promises";
 import { equalBytes } from "../core/bytes.ts";
 import { isSteleError } from "../core/error.ts";
 import type { Retention } from "../core/retention.ts";
@@ -16,6 +15,7 @@ import type {
   StoredObject,
   VersionOptions,
 } from "./port.ts";
+import { sleep } from "./sleep.ts";
 
 export interface RetryOptions {
   /** How often a call is tried in all, from 1. Default 5. */
@@ -146,17 +146,9 @@ class RetryingStore implements Store {
   }
 
   async #waitOrThrow(error: unknown, failures: number, signal: AbortSignal | undefined): Promise<void> {
-    const { attempts = 5, baseMs = 100, maxMs = 10_000, random = Math.random, sleep = wait } = this.#options;
+    const { attempts = 5, baseMs = 100, maxMs = 10_000, random = Math.random, sleep: wait = sleep } = this.#options;
     if (failures >= attempts || !isSteleError(error, "store.unreachable")) throw error;
-    await sleep(random() * Math.min(maxMs, baseMs * 2 ** (failures - 1)), signal);
+    await wait(random() * Math.min(maxMs, baseMs * 2 ** (failures - 1)), signal);
     signal?.throwIfAborted();
   }
-}
-
-async function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  await setTimeout(ms, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
-    // The reason that the caller gave, not the timer's own AbortError.
-    signal?.throwIfAborted();
-    throw error;
-  });
 }

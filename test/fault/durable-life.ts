@@ -1,7 +1,7 @@
 import type { Log } from "../../src/archive/log/log.ts";
 import type { LogOptions } from "../../src/archive/log/log-options.ts";
 import { openArchive } from "../../src/archive/log/open-archive.ts";
-import type { Sleep } from "../../src/archive/log/waiting.ts";
+import type { Sleep } from "../../src/store/sleep.ts";
 import { isSteleError } from "../../src/core/error.ts";
 import type { Store } from "../../src/store/port.ts";
 import { LOG, NOW, OWNER } from "../archive/fixture.ts";

@@ -4,7 +4,7 @@ import type { SegmentPool } from "../segment/pool.ts";
 import type { SpoolOptions } from "../spool/spool.ts";
 import type { DrainOptions, DrainState } from "./drain.ts";
 import type { LogObserver } from "./observer.ts";
-import type { Sleep } from "./waiting.ts";
+import type { Sleep } from "../../store/sleep.ts";
 
 export interface AppenderOptions
   extends Omit<DrainOptions, "spool" | "onArchived" | "files">, Pick<SpoolOptions, "limits" | "files" | "quarantine" | "window"> {

@@ -3,7 +3,7 @@ import type { Archive } from "../archive.ts";
 import { LogWriter, type UploadedSegment, type WriterOptions } from "../log-writer.ts";
 import { orderedMap } from "../ordered-map.ts";
 import type { NewAppend } from "../provenance.ts";
-import type { SegmentPool } from "../segment/pool.ts";
+import { INLINE_BYTES, type SegmentPool } from "../segment/pool.ts";
 import type { SealedSegment } from "../segment/seal.ts";
 import type { ClosedFile } from "../spool/delivery.ts";
 import type { SpoolFiles } from "../spool/files.ts";
@@ -11,7 +11,8 @@ import type { Spool } from "../spool/spool.ts";
 import { backoff, type BackoffOptions, isTransient } from "./backoff.ts";
 import type { LogObserver } from "./observer.ts";
 import { committedFile, reconcile } from "./reconcile.ts";
-import { Bell, type Sleep } from "./waiting.ts";
+import type { Sleep } from "../../store/sleep.ts";
+import { Bell } from "./waiting.ts";
 
 export interface DrainOptions extends Omit<WriterOptions, "signal"> {
   readonly archive: Archive;
@@ -32,9 +33,6 @@ export interface DrainOptions extends Omit<WriterOptions, "signal"> {
   /** All entries before this index are archived. */
   readonly onArchived: (end: number) => void;
 }
-
-/** Bytes of entries. */
-const MIN_FOR_THREAD = 128 * 1024;
 
 export type DrainState = "opening" | "ready" | "retrying" | "stopped";
 
@@ -210,7 +208,7 @@ export class Drain {
   async #sealFile(file: ClosedFile): Promise<{ sealed: SealedSegment; appends: readonly NewAppend[] }> {
     const { spool, pool, origin, files } = this.#options;
     // What starts a thread for a few kilobytes takes longer than they do; and another file system is not a thread's to reach.
-    if (files === undefined && file.rawBytes >= MIN_FOR_THREAD) return pool.sealFile(origin, file);
+    if (files === undefined && file.rawBytes >= INLINE_BYTES) return pool.sealFile(origin, file);
     const { buffer: raw, length, appends } = await spool.read(file);
     const { sealed, buffer } = await pool.seal(raw, length);
     // Freed now, as below: megabytes that wait for a garbage collection would pile up.

@@ -6,7 +6,7 @@ import type { SpoolOptions } from "../spool/spool.ts";
 import type { AppenderOptions } from "./appender-options.ts";
 import type { BackoffOptions } from "./backoff.ts";
 import type { LogObserver } from "./observer.ts";
-import { type Sleep, sleep } from "./waiting.ts";
+import { type Sleep, sleep } from "../../store/sleep.ts";
 
 /** How one log is written. */
 export interface LogOptions {

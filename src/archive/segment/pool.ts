@@ -17,7 +17,7 @@ type Job = {
 /** More threads than this wait for the one that reads, chains and commits, and each costs memory for a segment. */
 const DEFAULT_WIDTH = 3;
 /** Below this a thread costs more than it saves. */
-const INLINE_BYTES = 128 * 1024;
+export const INLINE_BYTES: number = 128 * 1024;
 
 /**
  * Worker threads that seal and open segments. Threads start when there is work for them; {@link close} ends them.

@@ -1,17 +1,12 @@
 import type { NewAppend } from "../provenance.ts";
+import type { ClosedFile } from "./delivery.ts";
 import { spoolDamaged, spoolFailed } from "./failure.ts";
 import type { SpoolFiles } from "./files.ts";
 import { Runs } from "./runs.ts";
 import { scanFile } from "./scan.ts";
 
-/** A spool file that was closed, as it was then. */
-export interface WrittenFile {
-  readonly path: string;
-  readonly first: number;
-  readonly count: number;
-  readonly rawBytes: number;
-  readonly fileBytes: number;
-}
+/** What has to be known of a file to read it back. */
+export type WrittenFile = Omit<ClosedFile, "since">;
 
 /** A file's entries in one piece, and their provenance. @throws SteleError `spool.damaged`, `spool.failed` */
 export async function readBack(

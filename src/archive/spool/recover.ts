@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { SteleError } from "../../core/error.ts";
 import { type Timestamp, toMillis } from "../../core/time.ts";
+import type { ClosedFile } from "./delivery.ts";
 import { spoolDamaged } from "./failure.ts";
 import type { SpoolFiles } from "./files.ts";
 import { fileName, parseHeading, parseName } from "./heading.ts";
@@ -17,13 +18,7 @@ export interface RecoveryOptions {
   readonly now: () => number;
 }
 
-export interface RecoveredFile {
-  readonly path: string;
-  readonly first: number;
-  readonly count: number;
-  readonly rawBytes: number;
-  readonly fileBytes: number;
-  readonly since: Timestamp;
+export interface RecoveredFile extends ClosedFile {
   readonly cursors: ReadonlyMap<string, string>;
 }
 

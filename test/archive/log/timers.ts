@@ -1,4 +1,4 @@
-import type { Sleep } from "../../../src/archive/log/waiting.ts";
+import type { Sleep } from "../../../src/store/sleep.ts";
 
 /** Time that passes when a test says so. */
 export class Timers {
