@@ -5,7 +5,7 @@ const LAYERS = {
   archive: ["core", "store"],
   sweep: ["core", "store", "archive"],
   ingest: ["core", "store", "archive"],
-  alert: ["core", "store", "archive"],
+  alert: ["core", "store", "archive", "sweep"],
   server: ["core", "store", "archive", "sweep", "ingest", "alert"],
   cli: ["core", "store", "archive", "sweep", "ingest", "alert"],
   console: ["core"],

@@ -6,7 +6,7 @@ export const EXIT = { sound: 0, unsound: 1, usage: 2, unknown: 3 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** The caller's to mend, though the store or the log says so. */
-const USAGE: readonly ErrorCode[] = ["store.exists", "log.key", "log.closed", "format.key", "spool.locked"];
+const USAGE: readonly ErrorCode[] = ["store.exists", "log.key", "log.closed", "format.key", "spool.locked", "sweep.locked"];
 /** Trouble of a named file that is not the file's absence: it may be there and sound. */
 const NOT_ABSENCE = new Set(["EACCES", "EPERM", "EIO", "EMFILE", "ENFILE", "ENOSPC", "EROFS", "EDQUOT", "EBUSY"]);
 

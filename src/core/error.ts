@@ -6,6 +6,8 @@
  * - `proof.*`   well-formed bytes whose cryptography does not hold
  * - `store.*`   the place where objects lie refused, failed or could not be reached
  * - `log.*`     a log's state forbids what was asked
+ * - `sweep.*`   what a sweep remembers on this machine is in use, or can't be kept
+ * - `alert.*`   an alarm could not be handed over
  * - `spool.*`   the local disk under a writer refused, or does not hold what was acknowledged
  */
 export type ErrorCode =
@@ -39,6 +41,9 @@ export type ErrorCode =
   | "log.closed"
   | "log.unsound"
   | "log.key"
+  | "sweep.locked"
+  | "sweep.failed"
+  | "alert.failed"
   | "spool.full"
   | "spool.locked"
   | "spool.damaged"
