@@ -309,3 +309,16 @@ test("progress is found behind more than 256 manifests of another source", async
   expect(await archiveFile(archive, path)).toEqual({ entries: 1, reports: ["resumed 8"] });
   expect(await content(archive)).toBe(`one\ntwo\n${others.join("\n")}\nthree\n`);
 });
+
+test("junk among the manifests hides no progress", async () => {
+  const archive = await newArchive(new MemoryStore({ now }));
+  const file = join(folder, "in.log");
+  await writeFile(file, LINES.join(""));
+  await archiveFile(archive, file);
+  for (const name of ["junk", "0000", "~"]) {
+    await archive.store.putIfAbsent(`${LOG}/manifests/${name}`, new TextEncoder().encode("junk"), { retention: null });
+  }
+  await appendFile(file, "and more\n");
+  await archiveFile(archive, file);
+  expect(await content(archive)).toBe(`${LINES.join("")}and more\n`);
+});

@@ -77,7 +77,9 @@ export async function findProgress(
   for (let end = size; end > 0 && wanted.size > 0; end -= WINDOW) {
     const from = Math.max(0, end - WINDOW);
     for await (const step of walkManifests(store, log, from, signal)) {
-      if (step.kind !== "manifest" || step.index >= end) break;
+      // What lies among the manifests and is none may come before the last of them.
+      if (step.kind !== "manifest") continue;
+      if (step.index >= end) break;
       const { chosen } = await chooseManifest(step.claims, log, step.index, keys);
       for (const { source, id } of chosen?.commit.manifest.appends ?? []) {
         const progress = parseProgress(id);
