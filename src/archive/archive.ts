@@ -1,11 +1,11 @@
 import type { Description } from "../core/description.ts";
 import { isSteleError, SteleError } from "../core/error.ts";
-import { parseVerifierKey, type VerifierKey } from "../core/key.ts";
-import { ARCHIVE_DESCRIPTION_KEY, logOrigin, parseOrigin } from "../core/layout.ts";
+import type { VerifierKey } from "../core/key.ts";
+import { ARCHIVE_DESCRIPTION_KEY, logOrigin, parseLogName, parseOrigin } from "../core/layout.ts";
 import { formatPeriod } from "../core/retention.ts";
 import type { Store } from "../store/port.ts";
 import { believeDescription, type DescriptionTerms, putDescription, readDescription } from "./descriptions.ts";
-import { keysOfLog } from "./key-ring.ts";
+import { keysOfArchive, keysOfLog } from "./key-ring.ts";
 
 /** An archive as a reader sees it: where it lies, what it is called, whom to believe. */
 export interface Archive {
@@ -13,7 +13,7 @@ export interface Archive {
   readonly origin: string;
   /** What `archive.json` says; null where it can't be had and pinned keys stand in. */
   readonly description: Description | null;
-  /** Keys to believe: the pinned ones, else those that the archive names. */
+  /** Keys to believe: the pinned ones and those that they signed for single logs, else those that the archive names. */
   readonly keys: readonly VerifierKey[];
   readonly keyPinned: boolean;
 }
@@ -43,7 +43,7 @@ export async function openArchive(
 ): Promise<Archive> {
   const { pinned = [], copy } = options;
   const description = await readOrRecall(store, pinned, copy);
-  const keys = pinned.length > 0 ? pinned : description.keys.map(parseVerifierKey);
+  const keys = keysOfArchive(description, pinned);
   return { store, origin: description.origin, description, keys, keyPinned: pinned.length > 0 };
 }
 
@@ -87,19 +87,29 @@ export interface ArchiveOptions extends DescriptionTerms {
 /**
  * Writes an archive's description, unless the same one is there.
  * @returns whether it was written now
- * @throws SteleError `store.exists` when the place holds another archive
+ * @throws SteleError `store.exists` when the place holds another archive; `input.invalid` when a delegated key is of none of
+ *   its logs
  */
 export async function createArchive(
   store: Store,
   options: ArchiveOptions,
 ): Promise<{ created: boolean; description: Description }> {
-  const { signer, mode, period, now } = options;
+  const { signer, mode, period, now, delegated = [] } = options;
   const origin = parseOrigin(options.origin);
+  for (const { name } of delegated) requireDelegable(name, origin);
   const signerOfArchive = signer.rename(origin);
   const existing = await readDescription(store, ARCHIVE_DESCRIPTION_KEY, "archive", null);
   if (existing !== null) {
     const { description } = existing;
     const same = description.origin === origin && description.keys.includes(signerOfArchive.key.vkey);
+    const missing = delegated.filter(({ vkey }) => !description.keys.includes(vkey));
+    if (same && missing.length > 0) {
+      throw new SteleError(
+        "store.exists",
+        `${store.url} already holds the archive ${origin}, whose ${ARCHIVE_DESCRIPTION_KEY} does not name ${missing.map(({ vkey }) => vkey).join(", ")} ` +
+          `and can't be changed. Its own key signs all of its logs.`,
+      );
+    }
     if (!same || description.retention.mode !== mode || description.retention.period !== formatPeriod(period)) {
       throw new SteleError(
         "store.exists",
@@ -116,10 +126,21 @@ export async function createArchive(
     mode,
     period,
     now,
+    delegated,
   });
   const written = await readDescription(store, ARCHIVE_DESCRIPTION_KEY, "archive", [signerOfArchive.key]);
   if (written?.description.created !== description.created) {
     throw new SteleError("store.exists", `${store.url}: someone else made an archive there just now; run the command again`);
   }
   return { created: true, description };
+}
+
+function requireDelegable(name: string, origin: string): void {
+  if (!name.startsWith(`${origin}/`)) {
+    throw new SteleError(
+      "input.invalid",
+      `delegated key: expected one of a log of ${origin}, such as ${origin}/_sweeps, got ${name}`,
+    );
+  }
+  parseLogName(name.slice(origin.length + 1));
 }

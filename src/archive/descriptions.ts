@@ -24,6 +24,8 @@ export interface DescriptionTerms {
   readonly period: Period;
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** Keys of single logs that an archive's description names besides its own. */
+  readonly delegated?: readonly VerifierKey[] | undefined;
 }
 
 /** A description as it lies in the store. */
@@ -106,7 +108,7 @@ export async function putDescription(
   store: Store,
   key: string,
   { kind, origin }: Pick<Description, "kind" | "origin">,
-  { signer, mode, period, now }: DescriptionTerms,
+  { signer, mode, period, now, delegated = [] }: DescriptionTerms,
   signal?: AbortSignal,
 ): Promise<Description> {
   const created = timestamp(now);
@@ -116,7 +118,7 @@ export async function putDescription(
     origin,
     created,
     retention: { mode, period: formatPeriod(period) },
-    keys: [signer.key.vkey],
+    keys: [signer.key.vkey, ...delegated.map(({ vkey }) => vkey)],
   };
   const retention = { mode, until: retainUntil(created, period) };
   const bytes = await encodeDescription(description, signer);

@@ -22,6 +22,9 @@ export type FindingCode =
   | "log.truncated"
   | "log.unreadable"
   | "log.silent"
+  | "anchor.bad"
+  | "anchor.stale"
+  | "anchor.unreadable"
   | "object.shadowed"
   | "object.delete-marker"
   | "object.stray"
@@ -53,6 +56,8 @@ export interface Finding {
 }
 
 const SEVERITIES: Partial<Record<FindingCode, Severity>> = {
+  "anchor.bad": "warning",
+  "anchor.stale": "warning",
   "object.stray": "warning",
   "object.shadowed": "warning",
   "object.delete-marker": "warning",
@@ -83,6 +88,11 @@ export function finding(
     actual: null,
     ...where,
   };
+}
+
+/** A listing did not give what is there: nothing can be told from what else it does not give. */
+export function leftOut(log: string, what: string, where: Partial<Pick<Finding, "object" | "versionId" | "index">>): Finding {
+  return finding("log.unreadable", log, `the listing left out ${what}, which is there when it is asked for by its key`, where);
 }
 
 /** Whether an error says that something could not be read, and not that it is missing or wrong. */

@@ -1,5 +1,5 @@
 import { type Commit, subtreeRoot } from "../core/commit.ts";
-import { SteleError } from "../core/error.ts";
+import { isSteleError, SteleError } from "../core/error.ts";
 import { nodeHash } from "../core/hash.ts";
 import type { VerifierKey } from "../core/key.ts";
 import { consistencySubtrees } from "../core/consistency.ts";
@@ -7,7 +7,10 @@ import { inclusionSubtrees } from "../core/inclusion.ts";
 import type { Subtree } from "../core/tree.ts";
 import type { Store } from "../store/port.ts";
 import type { LogIdentity } from "./archive.ts";
-import { readManifest } from "./candidates.ts";
+import { askForManifest } from "./ask-for.ts";
+import { type Candidates, chooseManifest, readManifest } from "./candidates.ts";
+
+const MAX_NODES = 50_000;
 
 /**
  * Proofs over a log's manifest tree as of a head, from O(log n) manifest objects. Hashes that come from the store are not
@@ -33,10 +36,20 @@ export class History {
     return this.#head.after.size;
   }
 
+  /** The root of the head's tree. */
+  get root(): Uint8Array {
+    return this.#head.after.root();
+  }
+
+  /** Keys that may have signed the log's manifests. */
+  get keys(): readonly VerifierKey[] {
+    return this.#keys;
+  }
+
   /** The manifest at `index`. @throws SteleError `log.unsound` when the log's key has signed none there */
   async commit(index: number): Promise<Commit> {
     if (index === this.#head.manifest.index) return this.#head;
-    const { chosen } = await readManifest(this.#store, this.#log, index, this.#keys);
+    const { chosen } = await this.#read(index);
     if (chosen === null) {
       throw new SteleError(
         "log.unsound",
@@ -44,6 +57,15 @@ export class History {
       );
     }
     return chosen.commit;
+  }
+
+  /** A listing that leaves the manifest out does not make it missing. */
+  async #read(index: number): Promise<Candidates> {
+    const listed = await readManifest(this.#store, this.#log, index, this.#keys);
+    if (listed.chosen !== null) return listed;
+    const claims = await askForManifest(this.#store, this.#log, index);
+    if (isSteleError(claims)) throw claims;
+    return chooseManifest(claims, this.#log, index, this.#keys);
   }
 
   /** The audit path of manifest `index` in the head's tree. */
@@ -62,6 +84,8 @@ export class History {
     const known = this.#nodes.get(place);
     if (known !== undefined) return known;
     const root = subtreeRoot(await this.commit((index + 1) * 2 ** level - 1), level);
+    // Whoever goes through a whole log asks for each only a few times, one soon after the other.
+    if (this.#nodes.size >= MAX_NODES) this.#nodes.clear();
     this.#nodes.set(place, root);
     return root;
   }

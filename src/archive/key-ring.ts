@@ -1,4 +1,5 @@
 import type { Commit } from "../core/commit.ts";
+import { delegatedKeys, type Description } from "../core/description.ts";
 import { parseVerifierKey, renameVerifierKey, type VerifierKey } from "../core/key.ts";
 
 /**
@@ -24,6 +25,18 @@ export class KeyRing {
     const added = add.map(parseVerifierKey).filter(({ vkey }) => !kept.some((key) => key.vkey === vkey));
     this.#inForce = [...kept, ...added];
   }
+}
+
+/**
+ * The keys to believe in an archive: the pinned ones, and those that a description signed by them names for single logs of
+ * the archive; without pinned keys, those that the archive names.
+ * @param description null where it can't be had: then nothing is delegated
+ */
+export function keysOfArchive(description: Description | null, pinned: readonly VerifierKey[]): readonly VerifierKey[] {
+  if (description === null) return pinned;
+  if (pinned.length === 0) return description.keys.map(parseVerifierKey);
+  const delegated = delegatedKeys(description).filter(({ vkey }) => !pinned.some((key) => key.vkey === vkey));
+  return [...pinned, ...delegated];
 }
 
 /**

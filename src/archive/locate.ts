@@ -14,7 +14,20 @@ export interface LocatedHead {
   readonly ring: KeyRing;
   /** All keys that may have signed the log up to here. */
   readonly keys: readonly VerifierKey[];
+  /** The keys in force from each manifest on at which they changed; the first from 0 on. */
+  readonly terms: readonly KeyTerm[];
   readonly passedOver: readonly Other[];
+}
+
+/** Keys in force from a manifest on. */
+export interface KeyTerm {
+  readonly from: number;
+  readonly keys: readonly VerifierKey[];
+}
+
+/** The keys that may sign manifest `index`. */
+export function keysAt({ terms }: Pick<LocatedHead, "terms">, index: number): readonly VerifierKey[] {
+  return terms.findLast(({ from }) => from <= index)?.keys ?? [];
 }
 
 /**
@@ -32,8 +45,9 @@ export async function locateHead(
   const { newest, passedOver } = await findHead(store, log, keys, { signal });
   if (!passedOver.some(({ refused }) => refused?.code === "proof.signature")) {
     const ring = new KeyRing(keys);
-    if (newest !== null) ring.follow(newest.commit);
-    return { newest, ring, keys: [...keys, ...ring.inForce], passedOver };
+    const terms = [{ from: 0, keys }];
+    if (newest !== null) followTerm(ring, newest, terms);
+    return { newest, ring, keys: [...keys, ...ring.inForce], terms, passedOver };
   }
   return walkToHead(store, log, keys, signal);
 }
@@ -47,6 +61,7 @@ export async function walkToHead(
 ): Promise<LocatedHead> {
   const ring = new KeyRing(keys);
   const all = [...keys];
+  const terms: KeyTerm[] = [{ from: 0, keys }];
   let newest: ChosenManifest | null = null;
   let passedOver: Other[] = [];
   for await (const step of walkManifests(store, log, 0, signal)) {
@@ -58,8 +73,13 @@ export async function walkToHead(
     }
     newest = chosen;
     passedOver = [];
-    ring.follow(chosen.commit);
+    followTerm(ring, chosen, terms);
     all.push(...ring.inForce.filter((key) => !all.some(({ vkey }) => vkey === key.vkey)));
   }
-  return { newest, ring, keys: all, passedOver };
+  return { newest, ring, keys: all, terms, passedOver };
+}
+
+function followTerm(ring: KeyRing, { commit }: ChosenManifest, terms: KeyTerm[]): void {
+  ring.follow(commit);
+  if (commit.manifest.keys !== undefined) terms.push({ from: commit.manifest.index + 1, keys: ring.inForce });
 }

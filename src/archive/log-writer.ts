@@ -30,6 +30,11 @@ export interface WriterOptions {
   readonly writerId: string;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /**
+   * Promised in every manifest but the log's last: the next one is sealed within so many milliseconds. Whoever gives it commits
+   * heartbeats in time. null (the default): nothing is promised.
+   */
+  readonly heartbeatMillis?: number | null | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -227,7 +232,7 @@ export class LogWriter {
     });
   }
 
-  async #append(content: Omit<Manifest, "format" | "origin" | "index" | "previous" | "writer">): Promise<Commit> {
+  async #append(content: Omit<Manifest, "format" | "origin" | "index" | "previous" | "nextBy" | "writer">): Promise<Commit> {
     const before = this.#head?.after ?? CompactRange.empty;
     const { retention } = content;
     const manifest: Manifest = {
@@ -236,6 +241,7 @@ export class LogWriter {
       index: before.size,
       previous: this.#head === null ? null : toBase64(this.#head.leaf),
       writer: { id: this.#options.writerId, version: VERSION },
+      ...this.#promise(content),
       ...content,
     };
     if (this.#head === null) {
@@ -279,6 +285,12 @@ export class LogWriter {
     if (last !== undefined && last > latest) latest = last;
     for (const { time } of appends) if (time > latest) latest = time;
     return latest;
+  }
+
+  #promise({ sealed, closed }: Pick<Manifest, "sealed" | "closed">): Pick<Manifest, "nextBy"> {
+    const { heartbeatMillis = null } = this.#options;
+    if (heartbeatMillis === null || closed === true) return {};
+    return { nextBy: timestamp(toMillis(sealed) + heartbeatMillis) };
   }
 
   /** Counted from the sealing time, which does not go back: a clock that was set back shortens no lock. */

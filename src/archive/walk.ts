@@ -1,5 +1,6 @@
 import { logKey, manifestKeyPrefix, MANIFESTS_PREFIX, parseManifestKey } from "../core/layout.ts";
 import { SteleError } from "../core/error.ts";
+import { compareKeys } from "../store/key.ts";
 import type { ObjectVersion, Store } from "../store/port.ts";
 import type { LogIdentity } from "./archive.ts";
 import { type Claim, readClaims } from "./candidates.ts";
@@ -13,16 +14,18 @@ export type WalkStep =
 const READS_AHEAD = 16;
 
 /**
- * Goes through the manifests of a log in order of index, from `from` on, in one listing, reading ahead. Indexes without any
- * object are left out: the caller counts.
+ * Goes through the manifests of a log in order of index, from `from` on and up to `end` (exclusive; null: to the last), in one
+ * listing, reading ahead. Indexes without any object are left out: the caller counts. What is no manifest comes up in exactly
+ * one of walks that follow each other.
  */
 export async function* walkManifests(
   store: Store,
   log: LogIdentity,
   from = 0,
   signal?: AbortSignal,
+  end: number | null = null,
 ): AsyncGenerator<WalkStep, void, undefined> {
-  yield* orderedMap(groups(store, log, from, signal), READS_AHEAD, async (group): Promise<WalkStep> => {
+  yield* orderedMap(groups(store, log, from, end, signal), READS_AHEAD, async (group): Promise<WalkStep> => {
     if (group.index === null) return { kind: "stray", version: group.version };
     return { kind: "manifest", index: group.index, claims: await readClaims(store, log, group.versions, signal) };
   });
@@ -36,11 +39,14 @@ async function* groups(
   store: Store,
   log: LogIdentity,
   from: number,
+  end: number | null,
   signal?: AbortSignal,
 ): AsyncGenerator<Group, void, undefined> {
-  const after = from === 0 ? undefined : `${logKey(log.name, manifestKeyPrefix(from - 1))}~`;
+  const after = from === 0 ? undefined : behind(log, from - 1);
+  const last = end === null ? null : behind(log, end - 1);
   let open: { index: number; versions: ObjectVersion[] } | null = null;
   for await (const version of store.versions(logKey(log.name, MANIFESTS_PREFIX), { after, signal })) {
+    if (last !== null && compareKeys(version.key, last) > 0) break;
     const parsed = parseManifestKey(version.key.slice(log.name.length + 1));
     if (parsed === null) {
       yield { index: null, version };
@@ -61,4 +67,9 @@ async function* groups(
     open.versions.push(version);
   }
   if (open !== null) yield open;
+}
+
+/** Sorts behind all keys of manifest `index`, and before those of the next. */
+function behind(log: LogIdentity, index: number): string {
+  return `${logKey(log.name, manifestKeyPrefix(index))}~`;
 }

@@ -19,7 +19,7 @@ export interface Description {
   readonly created: Timestamp;
   /** The lock that a writer puts on what it writes from now on. */
   readonly retention: { readonly mode: LockMode; readonly period: string };
-  /** Verifier keys in force at the start. */
+  /** Verifier keys in force at the start; an archive's may be followed by keys of single logs: {@link delegatedKeys}. */
   readonly keys: readonly string[];
 }
 
@@ -79,6 +79,15 @@ export function verifyDescription(bytes: Uint8Array, keys: readonly VerifierKey[
   }
   if (note.text !== `${fromUtf8(line)}\n`) throw malformed("its signatures cover another text");
   verifyNote(note, keys);
+}
+
+/**
+ * The keys that an archive names for logs of its own: those under a name below its origin, such as
+ * `audit.example.org/_sweeps`. Each signs for the log of that name and those below it, and for nothing else; who believes the
+ * archive's key, which signed this, believes them. A log's description delegates nothing.
+ */
+export function delegatedKeys({ kind, origin, keys }: Description): VerifierKey[] {
+  return kind === "archive" ? keys.map(parseVerifierKey).filter(({ name }) => name.startsWith(`${origin}/`)) : [];
 }
 
 /** The lock period of a description. */

@@ -8,6 +8,7 @@
  * - `log.*`     a log's state forbids what was asked
  * - `sweep.*`   what a sweep remembers on this machine is in use, or can't be kept
  * - `alert.*`   an alarm could not be handed over
+ * - `anchor.*`  a witness, a time-stamp authority or another store did not take a checkpoint
  * - `spool.*`   the local disk under a writer refused, or does not hold what was acknowledged
  */
 export type ErrorCode =
@@ -27,6 +28,7 @@ export type ErrorCode =
   | "proof.inclusion"
   | "proof.consistency"
   | "proof.entry"
+  | "proof.timestamp"
   | "store.not-found"
   | "store.exists"
   | "store.denied"
@@ -44,6 +46,7 @@ export type ErrorCode =
   | "sweep.locked"
   | "sweep.failed"
   | "alert.failed"
+  | "anchor.failed"
   | "spool.full"
   | "spool.locked"
   | "spool.damaged"

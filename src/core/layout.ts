@@ -13,8 +13,9 @@ export const SEGMENTS_PREFIX = "segments/";
 export const MANIFESTS_PREFIX = "manifests/";
 export const TILES_PREFIX = "tiles/";
 export const ROTATIONS_PREFIX = "keys/";
+export const ANCHORS_PREFIX = "anchors/";
 
-const RESERVED = new Set(["segments", "manifests", "tiles", "keys", LOG_DESCRIPTION_KEY, ARCHIVE_DESCRIPTION_KEY]);
+const RESERVED = new Set(["segments", "manifests", "tiles", "keys", "anchors", LOG_DESCRIPTION_KEY, ARCHIVE_DESCRIPTION_KEY]);
 const MAX_LOG_NAME = 200;
 
 /**
@@ -69,7 +70,7 @@ export function logKey(log: string, relative: string): string {
 
 /** The log and the key within it of an object in the store; null where it belongs to no log. */
 export function splitLogKey(key: string): { log: string; relative: string } | null {
-  const match = /^(.+?)\/((?:segments|manifests|tiles|keys)\/.*|log\.json)$/s.exec(key);
+  const match = /^(.+?)\/((?:segments|manifests|tiles|keys|anchors)\/.*|log\.json)$/s.exec(key);
   if (match?.[1] === undefined || match[2] === undefined) return null;
   try {
     return { log: parseLogName(match[1]), relative: match[2] };
@@ -120,6 +121,55 @@ export function tileKey(id: TileId): string {
 /** `keys/0000000000000042.json`: says that manifest 42 rotates keys. */
 export function rotationKey(index: number): string {
   return `${ROTATIONS_PREFIX}${digits(index)}.json`;
+}
+
+/** What a stored anchor is: a checkpoint with witnesses' cosignatures, or with a time-stamp token. */
+export type StoredAnchorKind = "witness" | "timestamp";
+
+const ANCHOR_EXTENSIONS: Readonly<Record<StoredAnchorKind, string>> = { witness: "note", timestamp: "json" };
+
+/**
+ * `anchors/witness/9007199254740949.5b1c0a9f3d2e4c67.note`: an anchor of the checkpoint of size 42. The first number counts
+ * down from 2^53 - 1, so that the newest anchor is the first that a listing names.
+ * @param id the first 16 hex digits of the object's SHA-256: no other object can stand for it at its key
+ */
+export function anchorKey(kind: StoredAnchorKind, size: number, id: string): string {
+  return `${anchorKeyPrefix(kind, size)}${id}.${ANCHOR_EXTENSIONS[kind]}`;
+}
+
+/** What the keys of all anchors of a kind begin with; with `size`, of those of that checkpoint. */
+export function anchorKeyPrefix(kind: StoredAnchorKind, size?: number): string {
+  return `${ANCHORS_PREFIX}${kind}/${size === undefined ? "" : `${digits(Number.MAX_SAFE_INTEGER - size)}.`}`;
+}
+
+/** The kind, the checkpoint's size and the id in an anchor's key; null where it is no anchor's key. */
+export function parseAnchorKey(key: string): { kind: StoredAnchorKind; size: number; id: string } | null {
+  const match = /^anchors\/(?:(witness)\/(\d{16})\.([0-9a-f]{16})\.note|(timestamp)\/(\d{16})\.([0-9a-f]{16})\.json)$/.exec(key);
+  if (match === null) return null;
+  const left = Number(match[2] ?? match[5]);
+  if (!Number.isSafeInteger(left)) return null;
+  const kind = match[1] === undefined ? "timestamp" : "witness";
+  return { kind, size: Number.MAX_SAFE_INTEGER - left, id: match[3] ?? match[6] ?? "" };
+}
+
+/**
+ * `anchors/audit.example.org+app/9007199254740949.5b1c0a9f3d2e4c67.note`: a copy of a log's checkpoint in another store. No
+ * `+` stands in an origin, so that each log has its own folder.
+ */
+export function checkpointCopyKey(origin: string, size: number, id: string): string {
+  return `${checkpointCopyPrefix(origin)}${digits(Number.MAX_SAFE_INTEGER - size)}.${id}.note`;
+}
+
+export function checkpointCopyPrefix(origin: string): string {
+  return `${ANCHORS_PREFIX}${origin.replaceAll("/", "+")}/`;
+}
+
+/** The size and the id in the key of a checkpoint's copy; null where it is none of `origin`. */
+export function parseCheckpointCopyKey(key: string, origin: string): { size: number; id: string } | null {
+  const prefix = checkpointCopyPrefix(origin);
+  const match = /^(\d{16})\.([0-9a-f]{16})\.note$/.exec(key.startsWith(prefix) ? key.slice(prefix.length) : "");
+  const left = Number(match?.[1] ?? Number.NaN);
+  return match?.[2] !== undefined && Number.isSafeInteger(left) ? { size: Number.MAX_SAFE_INTEGER - left, id: match[2] } : null;
 }
 
 function digits(n: number): string {

@@ -50,6 +50,8 @@ export interface Manifest {
   readonly previous: string | null;
   /** When it was sealed, by the writer's clock. */
   readonly sealed: Timestamp;
+  /** The writer's promise: the next manifest is sealed by then. Absent: it promises nothing. */
+  readonly nextBy?: Timestamp | undefined;
   readonly segment: SegmentReference | null;
   readonly entries: {
     readonly first: number;
@@ -84,6 +86,7 @@ const schema: z.ZodType<Manifest> = z
     index: counter,
     previous: base64Hash.nullable(),
     sealed: time,
+    nextBy: time.optional(),
     segment: z
       .strictObject({
         key: text(256).refine((key) => parseSegmentKey(key) !== null, "expected a segment's key"),
@@ -150,6 +153,7 @@ function spell(m: Manifest): string {
     index: m.index,
     previous: m.previous,
     sealed: m.sealed,
+    nextBy: m.nextBy,
     segment: m.segment && {
       key: m.segment.key,
       versionId: m.segment.versionId,
@@ -170,6 +174,8 @@ function spell(m: Manifest): string {
 /** What a manifest says against itself, if it does. */
 function contradiction(m: Manifest): string | null {
   if ((m.index === 0) !== (m.previous === null)) return "previous must be null at index 0, and only there";
+  if (m.nextBy !== undefined && m.nextBy <= m.sealed) return "nextBy is not later than sealed";
+  if (m.nextBy !== undefined && m.closed === true) return "nextBy promises another manifest after the last one";
   if ((m.segment === null) !== (m.entries.count === 0)) return "a segment goes with entries, and only with entries";
   if (!Number.isSafeInteger(m.entries.first + m.entries.count)) return "entries: indexes reach 2^53";
   if (m.segment !== null) {

@@ -51,20 +51,40 @@ export interface FullTile {
   readonly bytes: Uint8Array<ArrayBuffer> | null;
 }
 
+/** Looks up a hash that a tile holds: hash `index` of all at that tile level; null where it can't be had. */
+export type TileHash = (level: number, index: number) => Promise<Uint8Array | null>;
+
 /**
  * The hashes on a growing tree's right edge that no full tile holds yet, level by level. Feed every leaf hash in order, null
  * for one that is not known; {@link append} gives the tiles that the leaf completed, lowest level first.
  */
 export class TileEdge {
-  readonly #levels: (Uint8Array | null)[][] = [];
-  #size = 0;
+  /** undefined: from before the edge began, not looked up yet. */
+  readonly #levels: (Uint8Array | null | undefined)[][] = [];
+  readonly #hashBefore: TileHash;
+  #size: number;
+
+  /**
+   * @param first leaves before the edge begins; from a multiple of 256 on no leaf is looked up
+   * @param hashBefore gives hashes that lie before it, when a tile that holds them is full
+   */
+  constructor(first = 0, hashBefore: TileHash = async () => null) {
+    if (!Number.isSafeInteger(first) || first < 0) {
+      throw new SteleError("input.invalid", `tile edge: expected to begin after 0 to 2^53 - 1 leaves, got ${first}`);
+    }
+    this.#size = first;
+    this.#hashBefore = hashBefore;
+    for (let rest = first; rest > 0; rest = Math.floor(rest / TILE_WIDTH)) {
+      this.#levels.push(Array.from({ length: rest % TILE_WIDTH }));
+    }
+  }
 
   /** Leaves so far. */
   get size(): number {
     return this.#size;
   }
 
-  append(leaf: Uint8Array | null): FullTile[] {
+  async append(leaf: Uint8Array | null): Promise<FullTile[]> {
     this.#size++;
     const full: FullTile[] = [];
     let hash = leaf;
@@ -72,11 +92,28 @@ export class TileEdge {
       const pending = (this.#levels[level] ??= []);
       pending.push(hash);
       if (pending.length < TILE_WIDTH) return full;
-      const bytes = pack(pending);
-      pending.length = 0;
-      full.push({ id: { level, index: this.#size / TILE_WIDTH ** (level + 1) - 1 }, bytes });
+      const index = this.#size / TILE_WIDTH ** (level + 1) - 1;
+      this.#levels[level] = [];
+      const bytes = pack(await this.#lookUp(pending, level, index * TILE_WIDTH));
+      full.push({ id: { level, index }, bytes });
       hash = bytes === null ? null : tileRoot(bytes);
     }
+  }
+
+  /** One at a time, and none where one can't be had: the tile is lost then anyway. */
+  async #lookUp(
+    pending: readonly (Uint8Array | null | undefined)[],
+    level: number,
+    first: number,
+  ): Promise<(Uint8Array | null)[]> {
+    if (pending.includes(null)) return [null];
+    const hashes: Uint8Array[] = [];
+    for (const [i, known] of pending.entries()) {
+      const hash = known ?? (await this.#hashBefore(level, first + i));
+      if (hash === null) return [null];
+      hashes.push(hash);
+    }
+    return hashes;
   }
 }
 

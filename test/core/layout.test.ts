@@ -1,10 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  anchorKey,
+  anchorKeyPrefix,
+  checkpointCopyKey,
   logKey,
   logOrigin,
   manifestKey,
   manifestKeyPrefix,
+  parseAnchorKey,
+  parseCheckpointCopyKey,
   parseLogName,
   parseManifestKey,
   parseOrigin,
@@ -20,7 +25,9 @@ const attempts = fc.nat(9999);
 const logNames = fc
   .array(fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,10}$/), { minLength: 1, maxLength: 4 })
   .map((parts) => parts.join("/"))
-  .filter((name) => !name.includes("..") && !/(^|\/)(segments|manifests|tiles|log\.json|archive\.json)(\/|$)/.test(name));
+  .filter(
+    (name) => !name.includes("..") && !/(^|\/)(segments|manifests|tiles|keys|anchors|log\.json|archive\.json)(\/|$)/.test(name),
+  );
 
 describe("the name of a log", () => {
   it.each([
@@ -72,6 +79,9 @@ describe("the name of a log", () => {
     "segments",
     "manifests",
     "tiles",
+    "keys",
+    "anchors",
+    "prod/anchors",
     "log.json",
     "archive.json",
     "prod/segments",
@@ -244,5 +254,53 @@ describe("a log's object in the store", () => {
 
   it("at tiles is C2SP's path", () => {
     expect(tileKey({ level: 0, index: 1_234_067 })).toBe("tiles/0/x001/x234/067");
+  });
+});
+
+describe("the key of an anchor", () => {
+  const ID = "5b1c0a9f3d2e4c67";
+
+  it("counts down, so that the newest is listed first", () => {
+    expect(anchorKey("witness", 42, ID)).toBe(`anchors/witness/9007199254740949.${ID}.note`);
+    expect(anchorKey("timestamp", 0, ID)).toBe(`anchors/timestamp/9007199254740991.${ID}.json`);
+    fc.assert(
+      fc.property(indexes, indexes, (a, b) => {
+        fc.pre(a !== b);
+        expect(anchorKey("witness", a, ID) < anchorKey("witness", b, ID)).toBe(a > b);
+      }),
+    );
+  });
+
+  it("comes back, under its prefix, and lies in its log", () => {
+    fc.assert(
+      fc.property(fc.constantFrom("witness" as const, "timestamp" as const), indexes, logNames, (kind, size, log) => {
+        const key = anchorKey(kind, size, ID);
+        expect(parseAnchorKey(key)).toEqual({ kind, size, id: ID });
+        expect(key.startsWith(anchorKeyPrefix(kind))).toBe(true);
+        expect(key.startsWith(anchorKeyPrefix(kind, size))).toBe(true);
+        expect(splitLogKey(logKey(log, key))).toEqual({ log, relative: key });
+      }),
+    );
+  });
+
+  it.each([
+    ["another kind", `anchors/copy/9007199254740949.${ID}.note`],
+    ["another ending", `anchors/witness/9007199254740949.${ID}.json`],
+    ["too few digits", `anchors/witness/7199254740949.${ID}.note`],
+    ["a size below 0", `anchors/witness/9007199254740992.${ID}.note`],
+    ["no id", "anchors/witness/9007199254740949.note"],
+    ["an id in upper case", `anchors/witness/9007199254740949.${ID.toUpperCase()}.note`],
+    ["more behind it", `anchors/witness/9007199254740949.${ID}.note/x`],
+    ["a line feed", `anchors/witness/9007199254740949.${ID}.note\n`],
+  ])("is not one with %s", (_what, key) => {
+    expect(parseAnchorKey(key)).toBeNull();
+  });
+
+  it("of a copy is its log's own", () => {
+    const key = checkpointCopyKey("audit.example.org/app", 42, ID);
+    expect(key).toBe(`anchors/audit.example.org+app/9007199254740949.${ID}.note`);
+    expect(parseCheckpointCopyKey(key, "audit.example.org/app")).toEqual({ size: 42, id: ID });
+    expect(parseCheckpointCopyKey(key, "audit.example.org")).toBeNull();
+    expect(parseCheckpointCopyKey(`${key}x`, "audit.example.org/app")).toBeNull();
   });
 });

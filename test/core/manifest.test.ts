@@ -4,6 +4,7 @@ import { concatBytes, fromUtf8, toHex, utf8 } from "../../src/core/bytes.ts";
 import { leafHash } from "../../src/core/hash.ts";
 import { encodeManifest, type Manifest, manifestLeaf, MAX_MANIFEST_BYTES, parseManifest } from "../../src/core/manifest.ts";
 import { anyManifest, heartbeat, heartbeatLine, line, manifest, MANIFEST_LINE, VKEY } from "./manifests.ts";
+import { parseTimestamp } from "../../src/core/time.ts";
 import { refusal } from "./refusal.ts";
 
 const parse = (text: string): Manifest => parseManifest(utf8(text));
@@ -35,6 +36,14 @@ describe("a manifest's line", () => {
     ]) {
       expect(parseManifest(encodeManifest(value))).toEqual(value);
     }
+  });
+
+  it("may promise the next one, behind the time of its sealing", () => {
+    const nextBy = parseTimestamp("2026-11-23T16:00:02.500Z");
+    const promising = '"sealed":"2026-11-23T15:00:02.500Z","nextBy":"2026-11-23T16:00:02.500Z",';
+    expect(fromUtf8(encodeManifest({ ...manifest, nextBy }))).toBe(line('"sealed":"2026-11-23T15:00:02.500Z",', promising));
+    expect(parse(line('"sealed":"2026-11-23T15:00:02.500Z",', promising))).toEqual({ ...manifest, nextBy });
+    expect(parse(MANIFEST_LINE)).not.toHaveProperty("nextBy");
   });
 
   it("does not depend on the order in which a caller's object has its keys", () => {
@@ -129,6 +138,16 @@ describe("parseManifest refuses another spelling:", () => {
     [
       "closed before keys",
       line('"version":"0.1.0"}}', `"version":"0.1.0"},"closed":true,"keys":{"add":["${VKEY}"],"retire":[]}}`),
+    ],
+    ["nextBy: null", line('"segment":{', '"nextBy":null,"segment":{')],
+    ["nextBy before sealed", line('"sealed":', '"nextBy":"2026-11-23T16:00:02.500Z","sealed":')],
+    ["nextBy after segment", line('"entries":{', '"nextBy":"2026-11-23T16:00:02.500Z","entries":{')],
+    ["nextBy without milliseconds", line('"segment":{', '"nextBy":"2026-11-23T16:00:02Z","segment":{')],
+    ["a promise for when it was sealed", line('"segment":{', '"nextBy":"2026-11-23T15:00:02.500Z","segment":{')],
+    ["a promise for earlier", line('"segment":{', '"nextBy":"2026-11-23T15:00:02.499Z","segment":{')],
+    [
+      "a promise of the last one",
+      line('"segment":{', '"nextBy":"2026-11-23T16:00:02.500Z","segment":{').replace('"0.1.0"}}', '"0.1.0"},"closed":true}'),
     ],
     ["keys: null", line('"version":"0.1.0"}}', '"version":"0.1.0"},"keys":null}')],
   ])("%s", (_what, text) => {

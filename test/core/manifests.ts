@@ -113,6 +113,7 @@ export const anyManifest: fc.Arbitrary<Manifest> = fc
       nil: undefined,
     }),
     closed: fc.constantFrom(true as const, undefined),
+    promised: fc.option(fc.integer({ min: 1, max: 10_000_000_000 }), { nil: undefined }),
   })
   .map(
     ({
@@ -123,6 +124,7 @@ export const anyManifest: fc.Arbitrary<Manifest> = fc
       versionId,
       keys,
       closed,
+      promised,
       index,
       ...rest
     }) => {
@@ -139,6 +141,7 @@ export const anyManifest: fc.Arbitrary<Manifest> = fc
         ...rest,
         ...(keys === undefined ? {} : { keys }),
         ...(closed === undefined ? {} : { closed }),
+        ...(promised === undefined || closed === true ? {} : { nextBy: timestamp(Date.parse(rest.sealed) + promised) }),
       };
     },
   );

@@ -95,11 +95,11 @@ describe("full tiles", () => {
   // Two whole tiles of level 1 would need 131,072 leaves; one and a bit of the next show every step.
   const D = entries(TILE_WIDTH * TILE_WIDTH + 2 * TILE_WIDTH + 3);
 
-  it("hold the hashes that tlog-tiles says, each as soon as its last leaf is there, lowest level first", () => {
+  it("hold the hashes that tlog-tiles says, each as soon as its last leaf is there, lowest level first", async () => {
     const edge = new TileEdge();
     const given: string[] = [];
     for (const [i, entry] of D.entries()) {
-      const tiles = edge.append(leafHash(entry));
+      const tiles = await edge.append(leafHash(entry));
       expect(edge.size).toBe(i + 1);
       for (const { id, bytes } of tiles) {
         given.push(tilePath(id));
@@ -120,16 +120,57 @@ describe("full tiles", () => {
     expect(given).toEqual(level0.toSpliced(256, 0, "1/000"));
   });
 
-  it("that lack a hash are named without bytes, and so is every tile above them", () => {
+  it("that lack a hash are named without bytes, and so is every tile above them", async () => {
     const edge = new TileEdge();
     const known: string[] = [];
     const unknown: string[] = [];
     for (const [i, entry] of D.slice(0, TILE_WIDTH * TILE_WIDTH).entries()) {
-      for (const { id, bytes } of edge.append(i === 300 ? null : leafHash(entry)))
+      for (const { id, bytes } of await edge.append(i === 300 ? null : leafHash(entry)))
         (bytes === null ? unknown : known).push(tilePath(id));
     }
     expect(unknown).toEqual(["0/001", "1/000"]);
     expect(known).toHaveLength(255);
+  });
+
+  it("that begin before the edge are made up by looking up what lies before it, and only when they are full", async () => {
+    const whole = new TileEdge();
+    const tiles = new Map<string, string>();
+    for (const entry of D) {
+      for (const { id, bytes } of await whole.append(leafHash(entry))) tiles.set(tilePath(id), toHex(bytes ?? new Uint8Array()));
+    }
+    const hashAt = async (level: number, index: number): Promise<Uint8Array> => {
+      const span = TILE_WIDTH ** level;
+      return MTH(D.slice(index * span, (index + 1) * span));
+    };
+    for (const first of [TILE_WIDTH * 254, TILE_WIDTH * 256, TILE_WIDTH * 255 + 5]) {
+      const asked: string[] = [];
+      const edge = new TileEdge(first, async (level, index) => {
+        asked.push(`${level}/${index}`);
+        return hashAt(level, index);
+      });
+      for (const [i, entry] of D.slice(first).entries()) {
+        const full = await edge.append(leafHash(entry));
+        expect(edge.size).toBe(first + i + 1);
+        for (const { id, bytes } of full) expect(toHex(bytes ?? new Uint8Array())).toBe(tiles.get(tilePath(id)));
+      }
+      const leaves = Array.from({ length: first % TILE_WIDTH }, (_, i) => `0/${first - (first % TILE_WIDTH) + i}`);
+      const roots = Array.from({ length: Math.floor(first / TILE_WIDTH) }, (_, i) => `1/${i}`);
+      // Behind 256 full tiles the tile of level 1 was full before, and the next one is not yet.
+      expect(asked).toEqual([...leaves, ...(roots.length === TILE_WIDTH ? [] : roots)]);
+    }
+  });
+
+  it("that begin before the edge lack what can't be looked up", async () => {
+    const edge = new TileEdge(TILE_WIDTH * 255, async (_level, index) => (index === 200 ? null : new Uint8Array(32)));
+    const given: string[] = [];
+    for (const entry of D.slice(TILE_WIDTH * 255, TILE_WIDTH * 256)) {
+      for (const { id, bytes } of await edge.append(leafHash(entry))) given.push(`${tilePath(id)} ${bytes === null}`);
+    }
+    expect(given).toEqual(["0/255 false", "1/000 true"]);
+  });
+
+  it.each([-1, 0.5, Number.NaN, 2 ** 53])("do not begin after %d leaves", (first) => {
+    expect(refusal(() => new TileEdge(first))).toBe("input.invalid");
   });
 
   it("have the root of their subtree", () => {

@@ -1,4 +1,5 @@
 import type { Commit } from "../../core/commit.ts";
+import { toMillis } from "../../core/time.ts";
 import type { Archive } from "../archive.ts";
 import { LogWriter, type UploadedSegment, type WriterOptions } from "../log-writer.ts";
 import { orderedMap } from "../ordered-map.ts";
@@ -25,7 +26,7 @@ export interface DrainOptions extends Omit<WriterOptions, "signal"> {
   readonly pool: SegmentPool;
   /** Segments uploaded at a time. */
   readonly uploads: number;
-  /** After how long without a manifest an empty one is committed; null: never. */
+  /** After how long without a manifest an empty one is committed, which every manifest promises; null: never. */
   readonly heartbeatMillis: number | null;
   readonly backoff: BackoffOptions;
   readonly sleep: Sleep;
@@ -169,16 +170,27 @@ export class Drain {
   async *#tasks(over: AbortSignal): AsyncGenerator<Task, void, undefined> {
     const { spool, heartbeatMillis } = this.#options;
     let next = spool.pending[0]?.first ?? null;
+    let isFirst = true;
     while (!over.aborted) {
       const after = next;
       const file = spool.pending.find(({ first }) => after === null || first >= after);
       if (file !== undefined) {
         next = file.first + file.count;
+        isFirst = false;
         yield { kind: "file", file };
-      } else if ((await this.#nextEvent(heartbeatMillis)) === "silence") {
+      } else if ((await this.#nextEvent(isFirst ? this.#untilPromised() : heartbeatMillis)) === "silence") {
+        isFirst = false;
         yield { kind: "heartbeat", commits: this.#commits };
       }
     }
+  }
+
+  /** What is left of the time that the newest manifest promised: a writer that was started again keeps an earlier one's word. */
+  #untilPromised(): number | null {
+    const { heartbeatMillis, now } = this.#options;
+    const promised = this.#writer?.head?.manifest.nextBy;
+    if (heartbeatMillis === null || promised === undefined) return heartbeatMillis;
+    return Math.min(heartbeatMillis, Math.max(0, toMillis(promised) - now()));
   }
 
   async #nextEvent(heartbeatMillis: number | null): Promise<"work" | "silence"> {

@@ -22,7 +22,10 @@ export interface LogOptions {
   readonly lingerMillis?: number | undefined;
   /** Segments uploaded at a time. Default 4. */
   readonly uploads?: number | undefined;
-  /** After how many milliseconds without a manifest an empty one says that nothing came. Default: never. */
+  /**
+   * After how many milliseconds without a manifest an empty one says that nothing came. Each manifest promises the next one
+   * (`nextBy`), so that a sweep tells a log that fell silent. Default: never, and nothing is promised.
+   */
   readonly heartbeatMillis?: number | undefined;
   /** For how many ids, and for how long, repeated deliveries are known. Default 1,000,000 and 24 hours. */
   readonly window?: SpoolOptions["window"];

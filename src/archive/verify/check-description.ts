@@ -7,6 +7,7 @@ import { retainUntil } from "../../core/retention.ts";
 import type { Store } from "../../store/port.ts";
 import { versionsOf } from "../versions-of.ts";
 import { readDescription, type StoredDescription } from "../descriptions.ts";
+import { askFor } from "../ask-for.ts";
 import { type Finding, type FindingCode, finding, isReadFailure } from "../finding.ts";
 import { checkLock } from "./lock-check.ts";
 import { examinePlace } from "./place.ts";
@@ -39,6 +40,14 @@ export async function checkDescription(
     return { stored: null, refused: error, findings: [finding(codeOf(error.code), log, error.message, { object: key })] };
   }
   if (stored === null) {
+    const direct = await askFor(store, key, null);
+    if (direct !== null) {
+      const why = isSteleError(direct)
+        ? `whether it is there can't be told: ${direct.message}`
+        : "it is there when asked for by its key";
+      const message = `the listing does not have ${key}, and ${why}`;
+      return { stored, refused: null, findings: [finding("description.unreadable", log, message, { object: key })] };
+    }
     return {
       stored,
       refused: null,
@@ -64,7 +73,12 @@ export async function checkDescription(
     sha256: sha256(bytes),
     unreadable: "description.unreadable",
   } as const;
-  findings.push(...(await examinePlace(store, named, await versionsOf(store, key))).findings);
+  const place = await examinePlace(store, named, await versionsOf(store, key));
+  if (place.present === null) {
+    const message = `the listing left out ${key}, which was read: what else lies there can't be told`;
+    findings.push(finding("description.unreadable", log, message, { object: key }));
+  }
+  findings.push(...place.findings);
   if (store.capabilities.locks !== "none") {
     const promised = {
       mode: description.retention.mode,

@@ -1,276 +1,138 @@
-import { sha256 } from "#sha256";
-import { equalBytes, fromBase64, toBase64 } from "../../core/bytes.ts";
 import type { Commit } from "../../core/commit.ts";
-import { isSteleError, type SteleError } from "../../core/error.ts";
-import {
-  logKey,
-  parseSegmentKey,
-  rotationKey,
-  ROTATIONS_PREFIX,
-  SEGMENTS_PREFIX,
-  tileKey,
-  TILES_PREFIX,
-} from "../../core/layout.ts";
-import type { Retention } from "../../core/retention.ts";
-import { type FullTile, TILE_BYTES } from "../../core/tile.ts";
-import { timestamp } from "../../core/time.ts";
-import type { ObjectVersion, Store } from "../../store/port.ts";
-import type { LogIdentity } from "../archive.ts";
-import { type Finding, finding, isReadFailure } from "../finding.ts";
-import { rotationMark } from "../rotations.ts";
-import type { OpenedSegment } from "../segment/open.ts";
-import { checkLock } from "./lock-check.ts";
-import { ObjectScan } from "./object-scan.ts";
-import { examinePlace } from "./place.ts";
+import { logKey, rotationKey, ROTATIONS_PREFIX, SEGMENTS_PREFIX, tileKey, TILES_PREFIX } from "../../core/layout.ts";
+import { type FullTile, TILE_WIDTH } from "../../core/tile.ts";
+import type { ObjectVersion } from "../../store/port.ts";
+import type { Finding } from "../finding.ts";
+import type { History } from "../history.ts";
+import { type CheckContext, checkPlaceLock } from "./claim-place.ts";
+import type { WalkWindow } from "./manifest-walk.ts";
+import { ObjectScan, type ScanRange } from "./object-scan.ts";
+import { RotationCheck } from "./rotation-check.ts";
+import { SegmentCheck, type SegmentReading } from "./segment-check.ts";
+import { lastSegmentBefore, SegmentOwners } from "./segment-owners.ts";
+import { TileCheck } from "./tile-check.ts";
 
-export interface LogObjectsOptions {
-  readonly level: "manifests" | "locks" | "content";
-  readonly now: number;
-  readonly signal?: AbortSignal | undefined;
-  readonly found: (finding: Finding) => void;
+/** Claims of a window are hardly out of order; only a log's clock that was set back or ahead makes them so. */
+const HELD = 2000;
+
+/** What the walk over a window's manifests has shown. */
+export interface WalkedWindow {
+  /** The last manifest, or for want of one, the one before the window. */
+  readonly newest: Commit | null;
+  /** Whether all manifests could be read: what one names that could not is no stray. */
+  readonly allRead: boolean;
+  readonly tilesKnown: boolean;
+  readonly anyGap: boolean;
 }
 
-/** The objects that a log's manifests name, held against what the store lists and shows of locks. */
+/** The objects that a window's manifests name, held against what the store lists and shows of locks. */
 export class LogObjects {
-  readonly #store: Store;
-  readonly #log: LogIdentity;
-  readonly #options: LogObjectsOptions;
-  readonly #segments: ObjectScan;
-  readonly #tiles: ObjectScan;
-  readonly #rotations: ObjectScan;
-  readonly #pendingTiles: { readonly relative: string; readonly index: number; readonly retention: Retention }[] = [];
+  readonly #context: CheckContext;
+  readonly #window: WalkWindow;
+  readonly #segments: SegmentCheck;
+  readonly #tiles: TileCheck;
+  readonly #rotations: RotationCheck;
 
-  constructor(store: Store, log: LogIdentity, options: LogObjectsOptions) {
-    this.#store = store;
-    this.#log = log;
-    this.#options = options;
-    this.#segments = new ObjectScan(store, log, SEGMENTS_PREFIX, options.signal);
-    this.#tiles = new ObjectScan(store, log, TILES_PREFIX, options.signal);
-    this.#rotations = new ObjectScan(store, log, ROTATIONS_PREFIX, options.signal);
+  private constructor(context: CheckContext, window: WalkWindow, scans: (ObjectScan | null)[]) {
+    const [segments = null, tiles = null, rotations = null] = scans;
+    this.#context = context;
+    this.#window = window;
+    this.#segments = new SegmentCheck(context, segments);
+    this.#tiles = new TileCheck(context, tiles, window.history === undefined ? null : window.history.size - 1);
+    this.#rotations = new RotationCheck(context, rotations);
   }
 
-  /**
-   * Checks what one manifest names. Objects out of range are only claimed, so that they do not count as strays.
-   * @param segment what reading the segment gave; null where it was not asked for
-   */
-  async claim(
-    commit: Commit,
-    tiles: readonly FullTile[],
-    inRange: boolean,
-    segment: OpenedSegment | SteleError | null,
-  ): Promise<void> {
-    const { index, retention } = commit.manifest;
-    await this.#claimSegment(commit, inRange, segment);
-    for (const tile of tiles) await this.#claimTile(tile, index, retention, inRange);
-    if (commit.manifest.keys !== undefined) await this.#claimRotation(index, retention);
+  /** @throws SteleError `store.*` when it can't be told where the window's segments begin */
+  static async open(context: CheckContext, window: WalkWindow): Promise<LogObjects> {
+    if (!context.locks) return new LogObjects(context, window, []);
+    const { store, log, signal } = context;
+    const { first, end, before, history } = window;
+    const held = first === 0 && end === null ? Infinity : HELD;
+    const scan = (prefix: string, range: Omit<ScanRange, "held">): ObjectScan =>
+      new ObjectScan(store, log, prefix, { ...range, held }, signal);
+    const segmentsAfter = history === undefined ? null : await lastSegmentBefore(store, log, history, first, before, signal);
+    return new LogObjects(context, window, [
+      scan(SEGMENTS_PREFIX, { after: segmentsAfter, upTo: null }),
+      scan(TILES_PREFIX, { after: lastTileBefore(first), upTo: end === null ? null : (lastTileBefore(end) ?? TILES_PREFIX) }),
+      scan(ROTATIONS_PREFIX, {
+        after: first === 0 ? null : rotationKey(first - 1),
+        upTo: end === null ? null : rotationKey(end - 1),
+      }),
+    ]);
   }
 
-  /** The locks on a manifest and its segment. May run ahead of {@link claim}, for many manifests at a time. */
+  /** What one manifest names. Objects out of range are only looked at for what lies over them. */
+  async check(commit: Commit, tiles: readonly FullTile[], inRange: boolean, read: SegmentReading): Promise<Finding[]> {
+    const findings = await this.#segments.check(commit, inRange, read);
+    for (const tile of tiles) findings.push(...(await this.#tiles.check(tile, commit, inRange)));
+    return [...findings, ...(await this.#rotations.check(commit))];
+  }
+
+  /** What was checked before: so that it does not count as a stray. */
+  async pass(commit: Commit, tiles: readonly FullTile[]): Promise<void> {
+    await this.#segments.pass(commit);
+    for (const tile of tiles) await this.#tiles.pass(tile);
+    await this.#rotations.pass(commit);
+  }
+
+  /** The locks on a manifest and its segment. May run ahead of {@link check}, for many manifests at a time. */
   async checkLocks({ manifest }: Commit, version: ObjectVersion): Promise<Finding[]> {
     const { index, retention, segment } = manifest;
-    const findings = await this.#checkLock(version.key, version.versionId, index, retention);
+    const findings = await checkPlaceLock(this.#context, version.key, version.versionId, index, retention);
     if (segment === null) return findings;
-    return [...findings, ...(await this.#checkLock(logKey(this.#log.name, segment.key), segment.versionId, index, retention))];
+    const key = logKey(this.#context.log.name, segment.key);
+    return [...findings, ...(await checkPlaceLock(this.#context, key, segment.versionId, index, retention))];
   }
 
-  /** Names what lies in the log's folders and belongs to no manifest. @param head tiles that it filled may not be written yet */
-  async finish(
-    head: Commit | null,
-    known: { readonly segments: boolean; readonly tiles: boolean; readonly gaps: boolean },
-  ): Promise<void> {
-    const { found } = this.#options;
-    this.#reportPendingTiles(head);
-    for await (const { key, versionId, kind } of known.segments ? this.#segments.unclaimed() : []) {
-      const parsed = parseSegmentKey(key.slice(this.#log.name.length + 1));
-      const message =
-        kind === "delete-marker"
-          ? "a delete marker on an object that no manifest names"
-          : parsed === null
-            ? "it lies among the segments, but no manifest names it, and its name is none of a segment"
-            : `no manifest names it: ${known.gaps ? "it may be of one that is missing or altered, " : ""}left behind by an interrupted writer, or forged`;
-      found(
-        finding(kind === "delete-marker" ? "object.delete-marker" : "object.stray", this.#log.name, message, {
-          object: key,
-          versionId,
-        }),
-      );
-    }
-    for await (const { key, versionId } of this.#rotations.unclaimed()) {
-      const message =
-        "it marks a key rotation that is none: left behind by an interrupted writer, or forged. It only costs readers time";
-      found(finding("object.stray", this.#log.name, message, { object: key, versionId, severity: "info" }));
-    }
-    if (!known.tiles) return;
-    for await (const { key, versionId, kind } of this.#tiles.unclaimed()) {
-      const code = kind === "delete-marker" ? "object.delete-marker" : "object.stray";
-      found(
-        finding(code, this.#log.name, "it lies among the hash tiles, but the log's tree has not filled it", {
-          object: key,
-          versionId,
-        }),
-      );
-    }
+  /** What was put off until the log's end was known. @param last the last manifest of the window */
+  pending(last: Commit | null): Iterable<Finding> {
+    return this.#tiles.pending(last);
+  }
+
+  /** Names what lies in the window's part of the log's folders and belongs to no manifest. */
+  async *strays(walked: WalkedWindow, freshMillis: number): AsyncGenerator<Finding, void, undefined> {
+    const { end, history } = this.#window;
+    if (!this.#context.locks) return;
+    if (walked.allRead) yield* this.#straySegments(walked, history, freshMillis);
+    if (walked.allRead) yield* this.#rotations.strays(end === null ? null : rotationKey(end - 1));
+    const tilesUpTo = end === null ? null : lastTileBefore(end);
+    if (!walked.tilesKnown || (end !== null && tilesUpTo === null)) return;
+    yield* this.#tiles.strays(tilesUpTo, Math.max(walked.newest?.after.size ?? 0, history?.size ?? 0));
   }
 
   async close(): Promise<void> {
     await Promise.all([this.#segments.close(), this.#tiles.close(), this.#rotations.close()]);
   }
 
-  async #claimSegment(commit: Commit, inRange: boolean, read: OpenedSegment | SteleError | null): Promise<void> {
-    const { segment, index, retention } = commit.manifest;
-    if (segment === null) return;
-    const key = logKey(this.#log.name, segment.key);
-    const { found, signal } = this.#options;
-    const versions = await this.#segments.claim(segment.key);
-    const named = {
-      log: this.#log.name,
-      index,
-      versionId: segment.versionId,
-      size: segment.bytes,
-      sha256: fromBase64(segment.sha256, "segment.sha256"),
-      unreadable: "segment.unreadable",
-    } as const;
-    const { present, findings } = await examinePlace(this.#store, named, versions, signal);
-    // Once is enough where the segment itself can't be read either.
-    const unread = isSteleError(read) && isReadFailure(read.code);
-    for (const one of findings) if (!unread || one.code !== "segment.unreadable") found(one);
-    if (!inRange) return;
-    const where = { object: key, versionId: segment.versionId, index };
-    if (present === null || (read !== null && isSteleError(read, "store.not-found"))) {
-      this.#missing(
-        "segment.missing",
-        where,
-        retention,
-        `the segment of manifest ${index} is missing: ${describeEntries(commit)} are lost`,
-      );
-      return;
+  async *#straySegments(
+    { newest, anyGap }: WalkedWindow,
+    history: History | undefined,
+    freshMillis: number,
+  ): AsyncGenerator<Finding, void, undefined> {
+    const { first, end, before } = this.#window;
+    let upTo: string | null = null;
+    if (end !== null) {
+      if (history === undefined) return;
+      const { store, log, signal } = this.#context;
+      const known = newest?.manifest.index === end - 1 ? newest : null;
+      upTo = await lastSegmentBefore(store, log, history, end, known, signal);
+      // No segment before its end: then none is the window's.
+      if (upTo === null) return;
     }
-    if (this.#store.capabilities.versions && present.versionId !== segment.versionId) {
-      const message = `the segment of manifest ${index} is there with the same bytes, but as another version: this is a copy, or the original was removed`;
-      found(
-        finding("object.copied", this.#log.name, message, { ...where, expected: segment.versionId, actual: present.versionId }),
-      );
-      (await this.#checkLock(key, present.versionId, index, retention)).forEach(found);
-    }
-    if (read === null && present.size !== segment.bytes) {
-      found(
-        finding("segment.altered", this.#log.name, `the segment of manifest ${index} has another length`, {
-          ...where,
-          expected: `${segment.bytes} bytes`,
-          actual: `${present.size} bytes`,
-        }),
-      );
-    }
-    if (read !== null && isSteleError(read)) {
-      const altered = `the segment of manifest ${index}, with ${describeEntries(commit)}, is not what was archived: ${read.message}`;
-      found(finding(unread ? "segment.unreadable" : "segment.altered", this.#log.name, unread ? read.message : altered, where));
-    }
-  }
-
-  /** A rotation without its mark is not followed by those who read a part of the log. */
-  async #claimRotation(index: number, retention: Retention): Promise<void> {
-    const { found, signal } = this.#options;
-    const key = logKey(this.#log.name, rotationKey(index));
-    const mark = rotationMark(this.#log, index);
-    const versions = await this.#rotations.claim(rotationKey(index));
-    const named = {
-      log: this.#log.name,
-      index,
-      versionId: null,
-      size: mark.length,
-      sha256: sha256(mark),
-      unreadable: "log.unreadable",
-    } as const;
-    const { present, findings } = await examinePlace(this.#store, named, versions, signal);
-    findings.forEach(found);
-    if (present === null) {
-      const message = `manifest ${index} rotates keys, and nothing in ${ROTATIONS_PREFIX} says so: who reads a part of the log may believe a retired key`;
-      found(finding("rotation.unmarked", this.#log.name, message, { object: key, index }));
-      return;
-    }
-    (await this.#checkLock(key, present.versionId, index, retention)).forEach(found);
-  }
-
-  async #claimTile(tile: FullTile, index: number, retention: Retention, inRange: boolean): Promise<void> {
-    const relative = tileKey(tile.id);
-    const key = logKey(this.#log.name, relative);
-    const { found, signal, level } = this.#options;
-    const versions = await this.#tiles.claim(relative);
-    if (tile.bytes === null) return;
-    const named = {
-      log: this.#log.name,
-      index,
-      versionId: null,
-      size: TILE_BYTES,
-      sha256: sha256(tile.bytes),
-      unreadable: "tile.unreadable",
-    } as const;
-    const { present, findings } = await examinePlace(this.#store, named, versions, signal);
-    findings.forEach(found);
-    if (!inRange) return;
-    if (present === null) {
-      this.#pendingTiles.push({ relative, index, retention });
-      return;
-    }
-    const where = { object: key, versionId: present.versionId, index };
-    if (level === "content") await this.#compareTile(tile.bytes, key, present, where);
-    (await this.#checkLock(key, present.versionId, index, retention)).forEach(found);
-  }
-
-  async #compareTile(expected: Uint8Array, key: string, { versionId }: ObjectVersion, where: Partial<Finding>): Promise<void> {
-    const { found, signal } = this.#options;
-    try {
-      const { body } = await this.#store.get(key, { versionId, maxBytes: TILE_BYTES, signal });
-      if (equalBytes(body, expected)) return;
-      const hashes = { expected: `SHA-256 ${toBase64(sha256(expected))}`, actual: `SHA-256 ${toBase64(sha256(body))}` };
-      found(
-        finding("tile.altered", this.#log.name, "a hash tile does not hold the hashes of the manifests", { ...where, ...hashes }),
-      );
-    } catch (error) {
-      if (!isSteleError(error) || signal?.aborted === true) throw error;
-      if (error.code === "store.too-large")
-        found(finding("tile.altered", this.#log.name, `a hash tile is longer than ${TILE_BYTES} bytes`, where));
-      else if (error.code === "store.not-found") found(finding("tile.missing", this.#log.name, "a hash tile is missing", where));
-      else found(finding("tile.unreadable", this.#log.name, error.message, where));
-    }
-  }
-
-  /** A tile that the very last manifest filled may be missing: the next writer writes it, before its first commit. */
-  #reportPendingTiles(head: Commit | null): void {
-    for (const { relative, index, retention } of this.#pendingTiles) {
-      const where = { object: logKey(this.#log.name, relative), index };
-      if (index === head?.manifest.index) {
-        this.#options.found(
-          finding(
-            "tile.missing",
-            this.#log.name,
-            "a hash tile that the newest manifest filled is not written yet; the next writer will",
-            { ...where, severity: "info" },
-          ),
-        );
-      } else {
-        this.#missing("tile.missing", where, retention, "a hash tile is missing; it can be computed again from the manifests");
-      }
-    }
-  }
-
-  #missing(code: "segment.missing" | "tile.missing", where: Partial<Finding>, retention: Retention, message: string): void {
-    if (retention.until <= timestamp(this.#options.now)) {
-      const expired = `it is gone, after its lock had ended on ${retention.until}`;
-      this.#options.found(finding("object.expired", this.#log.name, expired, where));
-    } else {
-      this.#options.found(finding(code, this.#log.name, message, where));
-    }
-  }
-
-  async #checkLock(key: string, versionId: string | null, index: number, promised: Retention): Promise<Finding[]> {
-    if (this.#store.capabilities.locks === "none") return [];
-    const { now, signal } = this.#options;
-    return checkLock(this.#store, { log: this.#log.name, key, versionId, index, promised }, now, signal);
+    const whole = first === 0 && end === null;
+    const entries = newest?.manifest.entries ?? { first: 0, count: 0 };
+    yield* this.#segments.strays({
+      upTo,
+      owners: whole || history === undefined ? null : new SegmentOwners(this.#context.log, history),
+      gaps: anyGap || (first > 0 && before === null),
+      entriesEnd: end === null ? entries.first + entries.count : null,
+      freshMillis,
+    });
   }
 }
 
-function describeEntries({ manifest }: Commit): string {
-  const { first, count } = manifest.entries;
-  return count === 1 ? `entry ${first}` : `entries ${first} to ${first + count - 1}`;
+/** The last tile of level 0 that manifests before `index` fill, relative to the log. */
+function lastTileBefore(index: number): string | null {
+  const filled = Math.floor(index / TILE_WIDTH);
+  return filled === 0 ? null : tileKey({ level: 0, index: filled - 1 });
 }

@@ -6,11 +6,17 @@ import { ARCHIVE_DESCRIPTION_KEY, LOG_DESCRIPTION_KEY, logKey, logOrigin, parseL
 import type { ObjectVersion, Store } from "../../store/port.ts";
 import { listArchive } from "../listing.ts";
 import { type Finding, finding, isUnreadable, type Verdict, verdict } from "../finding.ts";
-import { keysOfLog } from "../key-ring.ts";
+import { keysOfArchive, keysOfLog } from "../key-ring.ts";
 import type { EntryRange } from "../range.ts";
 import { SegmentPool } from "../segment/pool.ts";
+import { type AnchorPolicy, NO_POLICY } from "../anchor/anchoring.ts";
+import { checkAnchors, type SeenAnchor } from "../anchor/check.ts";
+import { copiedLogs } from "../anchor/copied-logs.ts";
 import { checkDescription } from "./check-description.ts";
-import { type LogTotals, LogVerification, type VerifyLevel } from "./verify-log.ts";
+import { type LogTotals, verifyWindow } from "./window.ts";
+
+/** `manifests`: signatures, tree and links. `locks`: and every object's versions and lock. `content`: and every byte. */
+export type VerifyLevel = "manifests" | "locks" | "content";
 
 /** Where conformance checks put their probes. */
 const PROBES_PREFIX = "_doctor/";
@@ -23,6 +29,8 @@ export interface VerifyOptions extends EntryRange {
   readonly level: VerifyLevel;
   /** Checkpoints seen before, of any of the logs. */
   readonly checkpoints?: readonly SignedCheckpoint[];
+  /** Whose anchors are believed, and where copies of checkpoints are. Default: what is there is checked, and nobody pinned. */
+  readonly anchors?: AnchorPolicy | undefined;
   /** Whether an archive or a log that holds nothing is as it should be. */
   readonly allowEmpty?: boolean;
   /** Milliseconds since 1970. */
@@ -39,6 +47,8 @@ export interface LogReport extends LogTotals {
   readonly head: { readonly size: number; readonly root: string } | null;
   readonly keyPinned: boolean;
   readonly checkpoint: SignedCheckpoint | null;
+  /** The newest anchor of each kind that holds. */
+  readonly anchors: readonly SeenAnchor[];
 }
 
 export interface VerifyReport {
@@ -65,12 +75,22 @@ export async function verifyArchive(store: Store, options: VerifyOptions): Promi
   const names = await namesOfLogs(store, options, origin, found);
   const logs: LogReport[] = [];
   await using pool = new SegmentPool(options.threads);
-  for (const name of names) logs.push(await verifyLog(store, name, origin, keys, options, pool, found));
+  const unseen: string[] = [];
+  for (const name of names) {
+    const { anchorsUnseen, ...report } = await verifyLog(store, name, origin, keys, options, pool, found);
+    logs.push(report);
+    unseen.push(...anchorsUnseen);
+  }
   const foreign = checkpointsOfOthers(options, origin, logs, found);
   if ((options.from ?? options.to) !== undefined && options.allowEmpty !== true && logs.every(({ entries }) => entries === 0)) {
     found(finding("log.missing", "", "no entry of the asked range was found sound: an empty range is not a sound one"));
   }
-  return { verdict: verdict(findings), logs, findings, notObservable: [...notObservable(store, options, logs), ...foreign] };
+  return {
+    verdict: verdict(findings),
+    logs,
+    findings,
+    notObservable: [...notObservable(store, options, logs), ...unseen, ...foreign],
+  };
 }
 
 /** The archive's origin, and whose keys to believe. Pinned keys stand in for a description that is gone or was changed. */
@@ -93,7 +113,7 @@ async function identify(
     findings.forEach(found);
     return {
       origin: stored.description.origin,
-      keys: first === undefined ? stored.description.keys.map(parseVerifierKey) : pinned,
+      keys: keysOfArchive(stored.description, pinned),
     };
   }
   if (first === undefined && refused !== null && findings.some(isUnreadable)) throw refused;
@@ -138,6 +158,9 @@ async function namesOfLogs(
     const name = remembered.startsWith(`${origin}/`) ? remembered.slice(origin.length + 1) : null;
     if (name !== null && !names.includes(name)) names.push(parseLogName(name));
   }
+  for (const name of await copiedLogs(options.anchors?.copies ?? [], origin, found, options.signal)) {
+    if (!names.includes(name)) names.push(name);
+  }
   if (names.length === 0 && options.allowEmpty !== true) {
     found(finding("log.missing", "", "the archive holds no log at all: an empty place is not a sound archive"));
   }
@@ -179,22 +202,35 @@ async function verifyLog(
   options: VerifyOptions,
   pool: SegmentPool,
   found: (finding: Finding) => void,
-): Promise<LogReport> {
+): Promise<LogReport & { readonly anchorsUnseen: readonly string[] }> {
   const log = { name, origin: logOrigin(archiveOrigin, name) };
   const keys = keysOfLog(archiveKeys, log.origin);
   const checkpoints = (options.checkpoints ?? []).filter(({ origin }) => origin === log.origin);
-  const outcome = await new LogVerification(store, log, keys, {
-    level: options.level,
-    from: options.from,
-    to: options.to,
-    checkpoints,
-    now: options.now,
-    pool,
-    signal: options.signal,
-    found,
-    onProgress: (totals) => options.onProgress?.({ log: name, totalManifests: null, ...totals }),
-  }).run();
-  const { head, endUnknown, ...totals } = outcome;
+  const totals = { manifests: 0, entries: 0, bytes: 0 };
+  const everInForce = [...keys];
+  const { last: head, endUnknown } = await verifyWindow(
+    store,
+    log,
+    { first: 0, end: null, before: null, keys },
+    {
+      locks: options.level !== "manifests",
+      content: options.level === "content",
+      range: options,
+      checkpoints,
+      now: options.now,
+      pool,
+      signal: options.signal,
+      found,
+      onChecked: ({ commit, findings, entries, bytes }) => {
+        findings.forEach(found);
+        everInForce.push(...(commit.manifest.keys?.add ?? []).map(parseVerifierKey));
+        totals.manifests++;
+        totals.entries += entries;
+        totals.bytes += bytes;
+        options.onProgress?.({ log: name, totalManifests: null, ...totals });
+      },
+    },
+  );
   if (head === null && !endUnknown && options.allowEmpty !== true) {
     found(finding("log.missing", name, "the log holds no manifest that its key has signed: an empty place is not a sound log"));
   }
@@ -211,6 +247,9 @@ async function verifyLog(
     } as const;
     (await checkDescription(store, check)).findings.forEach(found);
   }
+  const policy = options.anchors ?? NO_POLICY;
+  const scope = { scope: "all", locks: options.level !== "manifests", now: options.now, signal: options.signal } as const;
+  const anchors = await checkAnchors(store, log, head, everInForce, policy, scope, found);
   return {
     log: name,
     origin: log.origin,
@@ -218,12 +257,14 @@ async function verifyLog(
     head: head === null ? null : { size: head.after.size, root: toBase64(head.after.root()) },
     keyPinned: options.pinned.length > 0,
     checkpoint: head?.checkpoint ?? null,
+    anchors: anchors.newest,
+    anchorsUnseen: anchors.notObservable,
   };
 }
 
 function notObservable(
   { capabilities }: Store,
-  { level, from, to, checkpoints, logs: asked }: VerifyOptions,
+  { level, from, to, checkpoints, anchors, logs: asked }: VerifyOptions,
   logs: readonly LogReport[],
 ): string[] {
   const list: string[] = [];
@@ -233,12 +274,16 @@ function notObservable(
   if (level === "manifests") list.push("locks, other versions and content: not asked at level manifests");
   if (level === "locks") list.push("content: not asked at level locks");
   if (from !== undefined || to !== undefined) list.push("content and locks outside the asked range");
-  const unguarded = logs.filter(({ origin }) => !(checkpoints ?? []).some((checkpoint) => checkpoint.origin === origin));
+  // What lies in the archive itself goes with it: only a copy elsewhere stands in for a checkpoint that somebody kept.
+  const unguarded = logs.filter(
+    (log) => !(checkpoints ?? []).some(({ origin }) => origin === log.origin) && !log.anchors.some(({ kind }) => kind === "copy"),
+  );
   if (unguarded.length > 0) {
     const names = unguarded.map(({ log }) => log).join(", ");
     list.push(`a tail that was cut off: without a checkpoint seen before, a shorter log looks like a younger one (${names})`);
   }
-  if (asked === undefined) list.push("a log of which nothing is left, and no checkpoint was given");
+  if (asked === undefined && (anchors?.copies ?? []).length === 0)
+    list.push("a log of which nothing is left, and no checkpoint was given or kept elsewhere");
   return list;
 }
 

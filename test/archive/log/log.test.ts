@@ -3,6 +3,8 @@ import type { LogOptions } from "../../../src/archive/log/log-options.ts";
 import { openArchive } from "../../../src/archive/log/open-archive.ts";
 import { openCheckpoint } from "../../../src/core/checkpoint.ts";
 import { utf8 } from "../../../src/core/bytes.ts";
+import type { Commit } from "../../../src/core/commit.ts";
+import { timestamp } from "../../../src/core/time.ts";
 import { MemoryStore } from "../../../src/store/memory/memory.ts";
 import { LOG, LOG_ORIGIN, newArchive, NOW, OWNER, readAll } from "../fixture.ts";
 import { content, wrongWith } from "../runs.ts";
@@ -163,6 +165,35 @@ test("a heartbeat is committed when nothing came for long, and says so", async (
   await log.close();
   expect(await content(opened)).toBe("a\nb\n");
   expect(await wrongWith(opened)).toEqual([]);
+});
+
+test("with a heartbeat every manifest but the last promises the next one, and a writer started again keeps the promise", async () => {
+  const store = await memory();
+  const spool = await temporaryFolder();
+  const promises: (string | undefined)[] = [];
+  const observer = { committed: ({ manifest }: Commit) => void promises.push(manifest.nextBy) };
+  const options = { heartbeatMillis: 3_600_000, observer };
+  const first = await openLog(store, spool, options);
+  await first.log.append("a");
+  await first.log.close();
+  // Nothing is promised by one that beats no heart.
+  const silent = await openLog(store, spool, { observer });
+  await silent.log.append("b");
+  await silent.log.close();
+  const again = await openLog(store, spool, options);
+  await again.log.append("c");
+  await again.log.close();
+  const due = timestamp(NOW + 3_600_000);
+  expect(promises).toEqual([due, undefined, due]);
+
+  const timers = new Timers();
+  const later = await openLog(store, spool, { ...options, sleep: timers.sleep, now: () => NOW + 3_000_000 });
+  await later.log.open();
+  await timers.until((millis) => millis === 600_000);
+  timers.elapse(600_000);
+  await timers.until((millis) => millis === 3_600_000);
+  await later.log.close({ final: true });
+  expect(promises).toEqual([due, undefined, due, timestamp(NOW + 6_600_000), undefined]);
 });
 
 test("a log that is closed for good takes nothing more", async () => {
