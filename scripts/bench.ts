@@ -10,9 +10,10 @@ import { type Machine, machineFacts, pinTo } from "./bench/machine.ts";
 import { HELP, type Options, readOptions } from "./bench/options.ts";
 import { Refusal, say } from "./bench/process.ts";
 import { countRequests, type RequestCounts } from "./bench/requests.ts";
+import { countSweep, type SweepCosts } from "./bench/sweep.ts";
 import { slogencrypt } from "./bench/slogencrypt.ts";
 import { COMMAND } from "./bench/stele.ts";
-import { appendTable, comparisonTable, growthTable, requestsTable } from "./bench/tables.ts";
+import { appendTable, comparisonTable, growthTable, requestsTable, sweepTable } from "./bench/tables.ts";
 import { zstdThenOpenssl } from "./bench/zstd.ts";
 
 /** What a run gives as JSON. A part that was not asked for is left out. */
@@ -25,6 +26,7 @@ interface Result {
   verify?: Comparison[];
   append?: AppendComparison;
   requests?: RequestCounts[];
+  sweep?: SweepCosts[];
   growth?: Growth;
 }
 
@@ -46,6 +48,7 @@ async function bench(args: readonly string[]): Promise<void> {
     if (parts.has("archive") || parts.has("verify")) await measureFiles(options, result);
     if (parts.has("append")) result.append = await measureAppend(dir, runs);
     if (parts.has("requests")) result.requests = await countRequests(dir, manifests);
+    if (parts.has("sweep")) result.sweep = await countSweep(dir, manifests);
     if (parts.has("growth")) result.growth = await measureGrowth(dir, runs);
   } finally {
     // Also after a part that failed: the parts before it took minutes.
@@ -72,7 +75,7 @@ async function measureFiles({ parts, runs, dir, bytes, smallBytes, slowBytes }: 
   }
 }
 
-function print({ machine, runs, archive = [], verify = [], append, requests, growth }: Result): void {
+function print({ machine, runs, archive = [], verify = [], append, requests, sweep, growth }: Result): void {
   const { cpu, processors, cores, memoryBytes, system, fileSystem, node, zstd, openssl } = machine;
   say(`\n${cpu}, ${processors} processors${cores === null ? "" : ` (cores ${cores})`}, ${Math.round(memoryBytes / 2 ** 30)} GiB`);
   say(`${system}, ${fileSystem}, node ${node}, zstd ${zstd}, openssl ${openssl}; medians of ${runs}`);
@@ -82,6 +85,7 @@ function print({ machine, runs, archive = [], verify = [], append, requests, gro
   for (const remark of remarks) say(remark);
   if (append !== undefined) say(`\n${appendTable(append)}`);
   if (requests !== undefined) say(`\n${requestsTable(requests)}`);
+  if (sweep !== undefined) say(`\n${sweepTable(sweep)}`);
   if (growth !== undefined) say(`\n${growthTable(growth)}`);
   say("\nMB are 10^6 bytes of events; speeds are of the median run, memory of the largest. Stele also syncs what it writes.");
 }

@@ -12,11 +12,12 @@ Measures Stele beside what a user could pick instead, in one run, each in turns,
   verify    that archive, down to every byte; beside zstd -d | openssl dgst -sha256
   append    single durable events of 64 concurrent callers; beside a bare loop of write and datasync with group commit
   requests  how many requests to the store a long log's readers make
+  sweep     how many requests each round of a sweep makes, of how many bytes, and what AWS charges for them
   growth    archive at 10^5, 10^6 and 10^7 events (needs 5 GB and many minutes; only when asked for)
 
 The first two with events of 1.2 KB and of 200 B on average. A ratio that is wanted and not met does not fail the run.
 
-  --only PARTS        some of archive,verify,append,requests,growth
+  --only PARTS        some of archive,verify,append,requests,sweep,growth
   --growth            growth as well
   --manifests N       manifests of the largest log on which requests are counted (default 10000; with --growth 100000, which
                       takes minutes)
@@ -30,7 +31,7 @@ The first two with events of 1.2 KB and of 200 B on average. A ratio that is wan
                       a real disk for append to say anything (default: stele-bench in the folder for temporary files)
 `;
 
-const PARTS = ["archive", "verify", "append", "requests", "growth"] as const;
+const PARTS = ["archive", "verify", "append", "requests", "sweep", "growth"] as const;
 type Part = (typeof PARTS)[number];
 
 export interface Options {

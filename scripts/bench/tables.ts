@@ -4,6 +4,8 @@ import { sum, type Requests } from "./counting-store.ts";
 import type { Comparison, Figures, Ratio } from "./figures.ts";
 import type { Growth } from "./growth.ts";
 import type { RequestCounts } from "./requests.ts";
+import type { SweepCosts } from "./sweep.ts";
+import type { Cost } from "../../src/sweep/cost.ts";
 
 type Column = readonly [head: string, align: "left" | "right"];
 
@@ -103,6 +105,44 @@ export function requestsTable(counts: readonly RequestCounts[]): string {
     `${sum(of.commit.each).toFixed(2)}, ${of.commit.each.put.toFixed(2)} of them PUT`,
   ]);
   return ["requests to the store, on a log with one event a manifest", table(columns, rows)].join("\n");
+}
+
+/** What AWS asks for a thousand requests in us-east-1, S3 Standard, in dollars; bytes read within the region cost nothing. */
+const DOLLARS_PER_1000 = { list: 0.005, other: 0.0004 } as const;
+
+export function sweepTable(costs: readonly SweepCosts[]): string {
+  const columns: Column[] = [
+    ["segments", "right"],
+    ["round", "left"],
+    ["LIST", "right"],
+    ["GET, HEAD", "right"],
+    ["of locks", "right"],
+    ["bytes read", "right"],
+    ["AWS charges", "right"],
+  ];
+  const rows = costs.flatMap(({ segments, first, head, locks, content }) =>
+    (
+      [
+        ["head, the first time", first],
+        ["head, nothing new", head],
+        ["locks", locks],
+        ["content", content],
+      ] as const
+    ).map(([name, cost]) => [
+      whole(segments),
+      name,
+      whole(cost.lists),
+      whole(cost.gets + cost.heads),
+      whole(cost.locks),
+      whole(cost.bytesRead),
+      `$${charge(cost).toFixed(6)}`,
+    ]),
+  );
+  return ["sweeps, of a log with one event a segment", table(columns, rows)].join("\n");
+}
+
+function charge({ lists, gets, heads, locks }: Cost): number {
+  return (lists * DOLLARS_PER_1000.list + (gets + heads + locks) * DOLLARS_PER_1000.other) / 1000;
 }
 
 const RATIO_COLUMNS: readonly Column[] = [
