@@ -31,6 +31,8 @@ export interface DestinationStatus extends DestinationCounts {
 /** The first wait after a failure, and the longest. */
 const BASE_MILLIS = 5000;
 const MAX_MILLIS = 3_600_000;
+/** No receiver is left alone for longer, whatever it asks for. */
+const LONGEST_WAIT = 86_400_000;
 /** Alarms under way to one destination at a time, each of another subject. */
 const PARALLEL = 4;
 /** How often the outbox is looked at for what another process put in. */
@@ -204,12 +206,13 @@ export class Deliverer implements Disposable {
       this.#underWay.set(name, underWay);
       const disabled = this.#outbox.disabled(name);
       if (disabled !== null && underWay.size === 0) this.#discard(name, disabled);
-      const paused = this.#paused.get(name) ?? 0;
+      const until = this.#paused.get(name) ?? 0;
+      const paused = until - now > LONGEST_WAIT ? 0 : until;
       const heads = underWay.size >= PARALLEL ? [] : this.#outbox.heads(name, underWay.size + PARALLEL);
       for (const head of heads) {
         if (underWay.has(head.seq)) continue;
-        // What was never tried does not wait for a clock that was set back.
-        const due = Math.max(head.attempts === 0 ? now : head.due, paused);
+        // A wait that is longer than any, or of what was never tried, is that of a clock that was set back.
+        const due = Math.max(head.attempts === 0 || head.due - now > LONGEST_WAIT ? now : head.due, paused);
         if (due > now) next = Math.min(due, next ?? due);
         else if (underWay.size < PARALLEL) underWay.set(head.seq, this.#attempt(destination, head, signal));
       }

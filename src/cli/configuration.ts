@@ -1,8 +1,14 @@
 import { isNode, isScalar, isMap, LineCounter, parseDocument, type Document } from "yaml";
 import { z } from "zod";
+import { type AlarmsConfig, alarmsConfigSchema } from "../alert/config.ts";
+import { type AnomaliesConfig, anomaliesConfigSchema } from "../alert/anomaly/config.ts";
+import { type RulesConfig, rulesConfigSchema } from "../alert/rules/config.ts";
+import { type AnchorsConfig, anchorsConfigSchema } from "../archive/anchor/config.ts";
 import { SteleError } from "../core/error.ts";
 import { parseVerifierKey } from "../core/key.ts";
+import { type SweepConfig, sweepConfigSchema } from "../sweep/config.ts";
 import { readTextFile } from "./files.ts";
+import { type WatchConfig, watchConfigSchema } from "./watch/config.ts";
 
 /** What `--config FILE` may hold. Every key is optional; any other is an error. */
 export interface Configuration {
@@ -28,6 +34,18 @@ export interface Configuration {
         readonly threads?: number | undefined;
       }
     | undefined;
+  /** How the rounds of a sweep are done. */
+  readonly sweep?: SweepConfig | undefined;
+  /** When `stele watch` does them, and where it answers. */
+  readonly watch?: WatchConfig | undefined;
+  /** Where alarms go. */
+  readonly alarms?: AlarmsConfig | undefined;
+  /** Rules on events. */
+  readonly rules?: RulesConfig | undefined;
+  /** What departs from a stream's own past. */
+  readonly anomalies?: AnomaliesConfig | undefined;
+  /** Whose word is taken for what a log's head was. */
+  readonly anchors?: AnchorsConfig | undefined;
 }
 
 const MAX_BYTES = 1 << 20;
@@ -53,6 +71,12 @@ const schema: z.ZodType<Configuration> = z.strictObject({
       threads: positive.optional(),
     })
     .optional(),
+  sweep: sweepConfigSchema.optional(),
+  watch: watchConfigSchema.optional(),
+  alarms: alarmsConfigSchema.optional(),
+  rules: rulesConfigSchema.optional(),
+  anomalies: anomaliesConfigSchema.optional(),
+  anchors: anchorsConfigSchema.optional(),
 });
 
 /** @throws SteleError `input.unreadable`; `input.invalid`, naming each line that is wrong */

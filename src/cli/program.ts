@@ -19,11 +19,17 @@ const COMMANDS: ReadonlyMap<string, () => Promise<CommandUnknownOpts>> = new Map
   ["archive", async () => (await import("./commands/archive.ts")).archiveCommand()],
   ["spool", async () => (await import("./commands/spool.ts")).spoolCommand()],
   ["verify", async () => (await import("./commands/verify.ts")).verifyCommand()],
+  ["sweep", async () => (await import("./commands/sweep.ts")).sweepCommand()],
   ["cat", async () => (await import("./commands/cat.ts")).catCommand()],
   ["prove", async () => (await import("./commands/prove.ts")).proveCommand()],
   ["check-proof", async () => (await import("./commands/check-proof.ts")).checkProofCommand()],
   ["close", async () => (await import("./commands/close.ts")).closeCommand()],
+  ["watch", async () => (await import("./commands/watch.ts")).watchCommand()],
+  ["anchor", async () => (await import("./commands/anchor.ts")).anchorCommand()],
   ["doctor", async () => (await import("./commands/doctor.ts")).doctorCommand()],
+  ["alarms", async () => (await import("./commands/alarms.ts")).alarmsCommand()],
+  ["rules", async () => (await import("./commands/rules.ts")).rulesCommand()],
+  ["findings", async () => (await import("./commands/findings.ts")).findingsCommand()],
   ["keys", async () => (await import("./commands/keys.ts")).keysCommand()],
 ] as const);
 

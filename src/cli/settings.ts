@@ -16,6 +16,10 @@ export interface Settings {
   readonly limits: NonNullable<Configuration["limits"]>;
   /** Absolute path of the folder of all spools. */
   readonly spool: string;
+  /** All that the configuration file says; nothing where there is none. */
+  readonly configuration: Configuration;
+  /** The folder that paths in the configuration are relative to. */
+  readonly folder: string;
 }
 
 /** @throws SteleError `input.*` where the configuration is wrong, `format.key` where a key is */
@@ -38,6 +42,8 @@ export async function readSettings(
     },
     limits: configuration.limits ?? {},
     spool: resolve(flags.spool ?? given(env["STELE_SPOOL"]) ?? besideConfiguration(configuration.spool) ?? defaultSpool(env)),
+    configuration,
+    folder: flags.config === undefined ? process.cwd() : resolve(dirname(flags.config)),
   };
 }
 

@@ -33,6 +33,13 @@ export function printReport(report: VerifyReport, asked: Asked): void {
     const numbers = [counted(entries, "entry", "entries"), counted(manifests, "manifest"), size(bytes)].join(", ");
     writeLine(`  ${printable(log).padEnd(width)}  ${numbers}, ${at}`);
   }
+  for (const { log, anchors } of report.logs) {
+    for (const { kind, size: of, time, by, pinned } of anchors) {
+      const when = time === null ? "" : ` at ${time}`;
+      const whose = `${by.map(printable).join(", ")}${pinned ? "" : " (not pinned)"}`;
+      writeLine(`  ${printable(log).padEnd(width)}  anchored at ${counted(of, "manifest")} by ${kind} ${whose}${when}`);
+    }
+  }
   writeLine(`checked: ${checkedInWords(asked)}`);
   if (report.logs.some(({ keyPinned }) => !keyPinned)) {
     writeLine(
@@ -55,7 +62,7 @@ export function printReport(report: VerifyReport, asked: Asked): void {
 export function reportAsJson({ verdict, logs, findings, notObservable }: VerifyReport): object {
   return {
     ok: verdict === "sound",
-    logs: logs.map(({ log, origin, manifests, entries, bytes, head, keyPinned }) => ({
+    logs: logs.map(({ log, origin, manifests, entries, bytes, head, keyPinned, anchors }) => ({
       log,
       origin,
       manifests,
@@ -63,6 +70,15 @@ export function reportAsJson({ verdict, logs, findings, notObservable }: VerifyR
       bytes,
       head: head === null ? null : { size: head.size, root: head.root },
       keyPinned,
+      anchors: anchors.map(({ kind, size: of, root, time, by, pinned, object }) => ({
+        kind,
+        size: of,
+        root,
+        time,
+        by,
+        pinned,
+        object,
+      })),
     })),
     findings: findings.map((found) => ({
       code: found.code,

@@ -179,6 +179,19 @@ describe("trying again", () => {
     expect(a.taken).toEqual([findingAlarm().id]);
   });
 
+  it("nor what was tried, nor a destination that asked to be left alone, for longer than a day", async () => {
+    const a = new FakeDestination("a", (_alarm, nth) =>
+      nth === 1 && a.attempts.length === 1 ? failed("answered 503", DAY) : { kind: "delivered" },
+    );
+    const deliverer = await open([a]);
+    deliverer.take([alarm("x")]);
+    await deliverer.drainFor(0);
+    clock.millis -= 300 * DAY;
+    deliverer.take([alarm("y")]);
+    await deliverer.drainFor(HOUR);
+    expect(a.taken.toSorted()).toEqual([alarm("x").id, alarm("y").id].toSorted());
+  });
+
   it("what was refused for good is a dead letter at once, and holds up nothing", async () => {
     const a = new FakeDestination("a", (_alarm, nth) =>
       nth === 1 && a.attempts.length === 1 ? { kind: "refused", why: "answered 400: invalid_blocks" } : { kind: "delivered" },

@@ -59,6 +59,76 @@ test("names every line that is wrong", () => {
   );
 });
 
+test("reads the sections of sweeps, alarms and what is watched, with what holds where they say nothing", () => {
+  const text = `sweep: { contentDays: 7, bandwidth: 20MB, policy: { mode: COMPLIANCE, minimumLeft: 365d } }
+watch:
+  head: { every: 30s }
+  locks: { cron: "17 3 * * *" }
+  listen: "[::1]:9000"
+  ping: { urlFile: ping.url }
+alarms:
+  destinations:
+    - { name: soc, type: webhook, url: "https://soc.example/x", secretFile: soc.secret }
+rules: { files: [rules.yaml] }
+anomalies: [{ logs: ["app"] }]
+anchors: { every: 1h, copies: [../copy] }
+`;
+  expect(parseConfiguration(text, "stele.yaml")).toMatchObject({
+    sweep: { contentDays: 7, bandwidth: 20_000_000, policy: { mode: "COMPLIANCE", minimumLeft: 365 * 86_400_000 } },
+    watch: {
+      head: { kind: "every", millis: 30_000 },
+      locks: { kind: "cron", pattern: "17 3 * * *" },
+      content: { kind: "every", millis: 3_600_000 },
+      jitter: 10_000,
+      listen: { host: "::1", port: 9000 },
+      ping: { urlFile: "ping.url" },
+      recordEvery: 600_000,
+      drain: 20_000,
+    },
+    alarms: { destinations: [{ name: "soc", type: "webhook" }], retry: { for: 86_400_000 } },
+    rules: { files: ["rules.yaml"] },
+    anomalies: [{ logs: ["app"] }],
+    anchors: { every: "1h", copies: ["../copy"] },
+  });
+  expect(parseConfiguration("watch: {}\n", "stele.yaml").watch).toMatchObject({
+    head: { kind: "every", millis: 60_000 },
+    locks: { kind: "every", millis: 86_400_000 },
+    listen: { host: "127.0.0.1", port: 9464 },
+    ping: null,
+  });
+  expect(parseConfiguration("watch: { listen: off }\n", "stele.yaml").watch?.listen).toBeNull();
+});
+
+test.each([
+  ["watch:\n  head: { evry: 1m }\n", 'stele.yaml:2: unknown key "watch.head.evry"'],
+  ["watch:\n  head: {}\n", "stele.yaml:2: watch.head: expected either every (such as 5m) or cron"],
+  ['watch:\n  head: { every: 1m, cron: "* * * * *" }\n', "stele.yaml:2: watch.head: expected either every"],
+  ["watch:\n  locks:\n    every: daily\n", "stele.yaml:3: watch.locks.every: expected a whole number with ms, s, m"],
+  ["watch:\n  locks:\n    every: 10ms\n", "stele.yaml:3: watch.locks.every: expected from 1s to 31d, got 10ms"],
+  ["watch:\n  locks:\n    every: 32d\n", "stele.yaml:3: watch.locks.every: expected from 1s to 31d, got 32d"],
+  [
+    'watch:\n  content:\n    cron: "61 * * * *"\n',
+    'stele.yaml:3: watch.content.cron: expected a cron pattern such as "0 3 * * *"',
+  ],
+  ["watch:\n  listen: 9464\n", "stele.yaml:2: watch.listen: "],
+  ["watch:\n  listen: 127.0.0.1:99999\n", "stele.yaml:2: watch.listen: expected an address and port"],
+  ['watch:\n  listen: "[127.0.0.1]:1"\n', "stele.yaml:2: watch.listen: expected an address and port"],
+  ["watch:\n  ping:\n    url: ftp://x\n", "stele.yaml:3: watch.ping.url: expected a URL with https://"],
+  ["watch:\n  ping: {}\n", "stele.yaml:2: watch.ping: expected one of url, urlFile and urlEnv, got 0"],
+  ["watch:\n  ping:\n    onlyWhen: always\n    urlEnv: X\n", "stele.yaml:3: watch.ping.onlyWhen: "],
+  ["sweep:\n  contentDays: 0\n", "stele.yaml:2: sweep.contentDays: Too small"],
+  [
+    "alarms:\n  destinations:\n    - name: a\n      type: webhook\n      url: https://a.example\n      secret: x\n",
+    "stele.yaml:6: alarms.destinations.0.secret: a secret does not stand in the configuration",
+  ],
+  ["anchors:\n  every: often\n", "stele.yaml:2: anchors.every: expected "],
+  ["rules:\n  files: []\n", "stele.yaml:2: rules.files: Too small"],
+])("refuses %j with its line", (text, message) => {
+  const refused = (): unknown => parseConfiguration(text, "stele.yaml");
+  expect(refused).toThrow(message);
+  expect(refused).toThrow(expect.objectContaining({ code: "input.invalid" }));
+});
+
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "stele-settings-"));

@@ -71,6 +71,11 @@ export class Stele {
     this.#child.kill(signal);
   }
 
+  /** What standard error holds by now. */
+  get said(): string {
+    return this.#stderr;
+  }
+
   /** Resolves when standard error holds `text`; rejects when the command ends without saying it. */
   says(text: string | RegExp): Promise<void> {
     return new Promise((resolve, reject) => {

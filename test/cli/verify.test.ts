@@ -40,6 +40,7 @@ const report = z.strictObject({
       bytes: z.number(),
       head: z.strictObject({ size: z.number(), root: z.string() }).nullable(),
       keyPinned: z.boolean(),
+      anchors: z.array(z.never()),
     }),
   ),
   findings: z.array(

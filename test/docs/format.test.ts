@@ -5,19 +5,22 @@ import { dirname, join } from "node:path";
 import { zstdDecompressSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sha256 } from "#sha256";
+import { anchorId } from "../../src/archive/anchor/places.ts";
 import { verifyArchive } from "../../src/archive/verify/verify.ts";
 import { concatBytes, fromBase64, fromUtf8, toBase64, toHex, utf8 } from "../../src/core/bytes.ts";
 import { chainStart, extendChain } from "../../src/core/chain.ts";
 import { encodeCheckpoint, signCheckpoint } from "../../src/core/checkpoint.ts";
 import { type Commit, encodeCommit, openCommit } from "../../src/core/commit.ts";
 import { CompactRange } from "../../src/core/compact-range.ts";
+import { cosignedMessage, cosignerKey } from "../../src/core/cosignature.ts";
 import { type Description, encodeDescription } from "../../src/core/description.ts";
 import { isSteleError } from "../../src/core/error.ts";
 import { emptyRoot, HASH_SIZE, leafHash } from "../../src/core/hash.ts";
 import { inclusionProof } from "../../src/core/inclusion.ts";
 import { formatKeyFile, parseVerifierKey, signerFromSeed } from "../../src/core/key.ts";
-import { manifestKey, segmentKey, tileKey } from "../../src/core/layout.ts";
+import { anchorKey, checkpointCopyKey, manifestKey, segmentKey, tileKey } from "../../src/core/layout.ts";
 import { encodeManifest, FORMAT, type Manifest, manifestLeaf } from "../../src/core/manifest.ts";
+import { formatNote } from "../../src/core/note.ts";
 import { formatPeriod, parsePeriod, retainUntil } from "../../src/core/retention.ts";
 import { formatSteleProof, parseSteleProof, type SteleProof, verifySteleProof } from "../../src/core/stele-proof.ts";
 import { parseTimestamp, type Timestamp } from "../../src/core/time.ts";
@@ -28,6 +31,9 @@ import { openDirectoryStore } from "../../src/store/directory/directory.ts";
 
 /** The seed of the worked examples, published on purpose: 00 01 02 ... 1f. */
 const SEED = Uint8Array.from({ length: 32 }, (_, i) => i);
+/** The example witness's: 20 21 ... 3f. */
+const WITNESS_SEED = SEED.map((byte) => byte + 32);
+const COSIGNED = BigInt(Date.parse("2026-11-23T15:02:00Z") / 1000);
 const ARCHIVE = "audit.example.org";
 const ORIGIN = "audit.example.org/app";
 const EVENTS = [
@@ -150,6 +156,13 @@ async function reproduce(stored: Uint8Array): Promise<Reproduced> {
     [`app/${manifestKey(0)}`, zero.bytes],
     [`app/${manifestKey(1)}`, one.bytes],
   ]);
+  const witness = cosignerKey("witness.example/w1", signerFromSeed("witness.example/w1", WITNESS_SEED).key.publicKey);
+  const time = Buffer.alloc(8);
+  time.writeBigUInt64BE(COSIGNED);
+  const word = signerFromSeed(witness.name, WITNESS_SEED).sign(cosignedMessage(one.commit.checkpoint.note.text, COSIGNED));
+  const { text, signatures } = one.commit.checkpoint.note;
+  const cosignature = { name: witness.name, id: witness.id, signature: concatBytes(time, await word) };
+  const cosigned = fromUtf8(formatNote({ text, signatures: [...signatures, cosignature] }));
   const { key } = signer;
   const leaf = [toHex(leaves.subarray(0, 32)), toHex(leaves.subarray(32, 64))];
   const manifestLeafHex = commits.map(({ commit }) => toHex(commit.leaf));
@@ -176,6 +189,13 @@ async function reproduce(stored: Uint8Array): Promise<Reproduced> {
     ["tree-root", `${toHex(range.root())}\n${toBase64(range.root())}\n`],
     ["checkpoint", one.note],
     ["checkpoint-signature", `${toHex(key.id)}\n${wrapped(toHex(signature), 64)}\n`],
+    ["witness-vkey", `${witness.vkey}\n`],
+    ["cosigned-text", `cosignature/v1\ntime ${COSIGNED}\n${one.commit.checkpoint.note.text}`],
+    ["cosigned-checkpoint", cosigned],
+    [
+      "anchor-keys",
+      `app/${anchorKey("witness", 2, anchorId(utf8(cosigned)))}\n${checkpointCopyKey(ORIGIN, 2, anchorId(utf8(one.note)))}\n`,
+    ],
     ["tlog-proof", formatTlogProof(proof.tlogProof)],
     ["stele-proof", fromUtf8(formatSteleProof(proof))],
     ["tile-paths", [0, 67, 1000, 1_234_067].map((index) => `${index} ${tileKey({ level: 0, index })}\n`).join("")],

@@ -57,7 +57,7 @@ describe("what is wrong somewhere in a log of many blocks", () => {
     expect(again.findings.every(({ seen }) => seen)).toBe(true);
   });
 
-  test.each([1, 2, 3, 5])("is found alike by %i shards, merged", async (n) => {
+  test.each([2, 5])("is found alike by %i shards, merged", async (n) => {
     const parts: SweepJson[] = [];
     for (let i = 1; i <= n; i++) {
       using memory = new TestState();

@@ -176,6 +176,15 @@ test("a log that promised its next manifest and does not bring it is silent, unt
   expect(told(await swept(archive, memory, HEAD))).toEqual(["gone log.silent null"]);
 });
 
+test("a log that was asked for and is not there is looked for by later sweeps as well, until it is", async () => {
+  const { archive } = await filled(1);
+  using memory = new TestState();
+  expect(told(await swept(archive, memory, { ...HEAD, logs: ["late"] }))).toEqual(["new log.missing null"]);
+  expect(told(await swept(archive, memory, HEAD))).toEqual(["open log.missing null"]);
+  await fill(archive, 1, { log: "late" });
+  expect(await swept(archive, memory, HEAD)).toMatchObject({ verdict: "sound", findings: [{ standing: "gone" }] });
+});
+
 test("an archive without logs is not sound, unless that is as it should be", async () => {
   const archive = await newArchive(new MemoryStore({ now: () => NOW }));
   using memory = new TestState();
@@ -213,5 +222,29 @@ describe("a checkpoint that is given", () => {
         findings: [],
       });
     }
+  });
+});
+
+describe("a log with a description and no manifest", () => {
+  const description = `other/log.json`;
+
+  test("has just begun while its description is fresh, and is log.missing later", async () => {
+    const { store, archive } = await filled(1);
+    using memory = new TestState();
+    await swept(archive, memory, HEAD);
+    await store.putIfAbsent(description, new TextEncoder().encode("{}"), { retention: null });
+    const fresh = await swept(archive, memory, HEAD);
+    expect(fresh.verdict).toBe("sound");
+    expect(fresh.notObservable.join("\n")).toContain("log other: it was begun just now");
+    memory.now += 3_600_000;
+    const later = await swept(archive, memory, HEAD);
+    expect(later.findings).toMatchObject([{ code: "log.missing", log: "other" }]);
+  });
+
+  test("is log.missing at once where it is all that there is", async () => {
+    const { store, archive } = await filled(0);
+    using memory = new TestState();
+    await store.putIfAbsent(description, new TextEncoder().encode("{}"), { retention: null });
+    expect((await swept(archive, memory, HEAD)).verdict).toBe("unsound");
   });
 });

@@ -3,7 +3,7 @@ import { type FaultPlan, withFaults } from "../../src/store/fault.ts";
 import { behind, filled, segment, swept, TestState, versionOf } from "./fixture.ts";
 import { LOG } from "../archive/fixture.ts";
 
-const MANIFESTS = 4;
+const MANIFESTS = 3;
 const ONE_AT_A_TIME = { connections: 1 } as const;
 
 test("a sweep that is cut short at any call goes on from there: all is covered, nothing found is lost or told twice", async () => {

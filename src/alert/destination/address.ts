@@ -9,6 +9,9 @@ export function isAddressRule(rule: string): boolean {
   );
 }
 
+/** Where clouds keep credentials beside link-local addresses: of AWS and Google over IPv6, of Alibaba and of Oracle. */
+const METADATA = new Set(["fd00:ec2:0:0:0:0:0:254", "fd20:ce:0:0:0:0:0:254", "100.100.100.200", "192.0.0.192"]);
+
 /** Why an address may not be connected to; null when it may. */
 export type AddressCheck = (host: string, address: string, isEncrypted: boolean) => string | null;
 
@@ -26,7 +29,8 @@ export function addressCheck(allow: readonly string[]): AddressCheck {
     const range = rangeOf(address);
     const isPublic = range === "public";
     // Whoever answers for a name's addresses must not be able to name the metadata service.
-    const isHostAllowed = hosts.has(host.toLowerCase().replace(/\.$/, "")) && range !== "linkLocal";
+    const isHostAllowed =
+      hosts.has(host.toLowerCase().replace(/\.$/, "")) && range !== "linkLocal" && !METADATA.has(address.toNormalizedString());
     const isAllowed = isHostAllowed || cidrs.some((cidr) => isWithin(address, cidr));
     if (isPublic && isEncrypted) return null;
     if (isPublic) return "http:// is for hosts in allowPrivate only; use https://";

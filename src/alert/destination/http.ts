@@ -1,23 +1,9 @@
-import { lookup as systemLookup } from "node:dns/promises";
-import { request as requestHttp } from "node:http";
-import { request as requestHttps } from "node:https";
-import type { IncomingMessage, RequestOptions } from "node:http";
-import { isIP, type LookupFunction } from "node:net";
+import type { IncomingMessage } from "node:http";
 import { text as textOf } from "node:stream/consumers";
 import { Readable } from "node:stream";
-import { untilAborted } from "../../archive/log/waiting.ts";
 import { SteleError } from "../../core/error.ts";
 import type { AddressCheck } from "./address.ts";
-
-export interface Address {
-  readonly address: string;
-  readonly family: number;
-}
-
-/** Gives all addresses of a host name. */
-export type Resolve = (host: string) => Promise<readonly Address[]>;
-
-export const resolveBySystem: Resolve = (host) => systemLookup(host, { all: true, verbatim: true });
+import { guardedRequest, hostOf, type Resolve } from "./guarded-request.ts";
 
 export interface PostOptions {
   readonly url: string;
@@ -43,8 +29,7 @@ export interface Answer {
 const MAX_ANSWER = 4096;
 
 /**
- * Sends a body and reads the answer's beginning. The connection goes to an address that was checked, and to no other: a name
- * that is looked up again would be free to lead elsewhere. Redirects are not followed, and no proxy is used.
+ * Sends a body as {@link guardedRequest} does, and reads the answer's beginning.
  *
  * @throws SteleError `alert.failed`, with no part of the URL but its host in the message; the signal's reason when it aborts
  */
@@ -60,44 +45,28 @@ export async function post({
 }: PostOptions): Promise<Answer> {
   const target = URL.parse(url);
   if (target === null || !/^https?:$/.test(target.protocol)) throw failure("expected an https:// URL, got something else");
-  const isEncrypted = target.protocol === "https:";
-  const host = target.hostname.replace(/^\[|\]$/g, "");
+  const host = hostOf(target);
   const ended = AbortSignal.any([signal, AbortSignal.timeout(timeout)]);
   try {
-    // A literal address is never looked up.
-    const family = isIP(host);
-    const addresses = family === 0 ? await untilAborted(resolve(host), ended) : [{ address: host, family }];
-    requireAllowed(host, addresses, check, isEncrypted);
-    const options: RequestOptions = {
+    const response = await guardedRequest(target, {
       method,
-      headers: { ...headers, "content-length": Buffer.byteLength(body).toString() },
-      lookup: fixedLookup(addresses),
-      agent: false,
+      headers,
+      body,
+      check,
+      resolve,
       signal: ended,
-    };
-    return await exchange(isEncrypted ? requestHttps : requestHttp, target, options, body);
+      refuse: (message) => failure(message),
+    });
+    const { statusCode = 0, headers: answered } = response;
+    // The status is the answer, though the body breaks off or never ends.
+    const text = await beginningOf(response).catch(() => "");
+    return { status: statusCode, retryAfter: answered["retry-after"], text };
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof SteleError) throw error;
     if (ended.aborted) throw failure(`${host} did not answer within ${timeout / 1000} s`);
     throw failure(`${host}: ${reasonOf(error)}`, error);
   }
-}
-
-function exchange(request: typeof requestHttps, target: URL, options: RequestOptions, body: string): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const sent = request(target, options);
-    sent.on("error", reject);
-    sent.on("response", (response) => {
-      const { statusCode = 0, headers } = response;
-      const answer = (text: string): void => resolve({ status: statusCode, retryAfter: headers["retry-after"], text });
-      // The status is the answer, though the body breaks off or never ends.
-      sent.off("error", reject);
-      sent.on("error", () => answer(""));
-      beginningOf(response).then(answer, () => answer(""));
-    });
-    sent.end(body);
-  });
 }
 
 async function beginningOf(response: IncomingMessage): Promise<string> {
@@ -112,24 +81,6 @@ async function beginningOf(response: IncomingMessage): Promise<string> {
     response.destroy();
   };
   return textOf(Readable.from(parts()));
-}
-
-/** Gives what was looked up and checked before, whatever the name leads to by now. */
-function fixedLookup(addresses: readonly Address[]): LookupFunction {
-  const [first] = addresses;
-  return (_host, options, callback) => {
-    if (options.all === true) process.nextTick(callback, null, [...addresses]);
-    else process.nextTick(callback, null, first?.address, first?.family);
-  };
-}
-
-/** Refuses a host of which any address is refused: one that answers with both kinds tries something. */
-function requireAllowed(host: string, addresses: readonly Address[], check: AddressCheck, isEncrypted: boolean): void {
-  if (addresses.length === 0) throw failure(`${host} has no address`);
-  for (const { address } of addresses) {
-    const why = check(host, address, isEncrypted);
-    if (why !== null) throw failure(`${host} was not connected to: ${why}`);
-  }
 }
 
 /** Several addresses failing is one error of many, whose own message is empty. */

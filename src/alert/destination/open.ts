@@ -6,7 +6,7 @@ import { addressCheck } from "./address.ts";
 import { commandDestination } from "./command.ts";
 import type { Destination } from "./destination.ts";
 import { eventBridgeDestination } from "./eventbridge.ts";
-import { resolveBySystem, type Resolve } from "./http.ts";
+import { resolveBySystem, type Resolve } from "./guarded-request.ts";
 import { pagerDutyDestination } from "./pagerduty.ts";
 import { slackDestination } from "./slack.ts";
 import { snsDestination } from "./sns.ts";

@@ -4,7 +4,8 @@ import { readSecret, redact, type Surroundings } from "../secret.ts";
 import { shorten, visible } from "../text.ts";
 import type { AddressCheck } from "./address.ts";
 import { DELIVERED, failed, type Outcome } from "./destination.ts";
-import { type Answer, post, type Resolve } from "./http.ts";
+import type { Resolve } from "./guarded-request.ts";
+import { type Answer, post } from "./http.ts";
 import { retryAfter } from "./retry-after.ts";
 
 /** What all HTTP destinations are made with. */

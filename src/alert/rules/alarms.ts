@@ -75,10 +75,30 @@ export function restAlarm(scene: Scene, { rule, manifest, count, first, last }: 
 export function heldBackAlarm(scene: Scene, rule: Rule, { key, since, count, first, last }: HeldBack): Alarm {
   const subject = `${rule.name} ${scene.log.origin} ${key}`;
   return {
-    ...base(scene, rule, subject, `held back ${since}`),
+    // A group that was given up for want of room may begin anew at the same time.
+    ...base(scene, rule, subject, `held back ${since} ${first}`),
     title: `${rule.title}: ${count} more in ${scene.log.name}`,
     message: messageOf(rule, [
       `After the alarm at ${timestamp(since)}, ${count} more${ofGroup(key)} were held back, for entries from ${first} to ${last}.`,
+      howToList(scene, first, last),
+    ]),
+  };
+}
+
+/** One alarm for what a throttle held back of more groups than are told one by one. */
+export function heldBackRestAlarm(scene: Scene, rule: Rule, held: readonly HeldBack[]): Alarm {
+  let [count, first, last] = [0, Number.POSITIVE_INFINITY, 0];
+  for (const group of held) {
+    count += group.count;
+    first = Math.min(first, group.first);
+    last = Math.max(last, group.last);
+  }
+  const subject = `${rule.name} ${scene.log.origin} held back`;
+  return {
+    ...base(scene, rule, subject, `rest ${first} ${last}`),
+    title: `${rule.title}: ${count} more in ${scene.log.name}`,
+    message: messageOf(rule, [
+      `Beside those told one by one, ${held.length} more groups had ${count} matches held back, for entries from ${first} to ${last}.`,
       howToList(scene, first, last),
     ]),
   };

@@ -3,8 +3,8 @@ import type { Manifest } from "../../core/manifest.ts";
 import type { SteleProof } from "../../core/stele-proof.ts";
 import { toMillis } from "../../core/time.ts";
 import type { Alarm } from "../../sweep/alarm.ts";
-import { heldBackAlarm, matchAlarm, type Rest, restAlarm, type Scene, type Told } from "./alarms.ts";
-import type { RuleMemory } from "./memory.ts";
+import { heldBackAlarm, heldBackRestAlarm, matchAlarm, type Rest, restAlarm, type Scene, type Told } from "./alarms.ts";
+import type { HeldBack, RuleMemory } from "./memory.ts";
 import type { Entry, RuleSet } from "./rule-set.ts";
 
 /** Verified entries of one manifest: all of them, or a run. */
@@ -77,15 +77,30 @@ export async function alarmsOf(
     proofs.set(index, proof);
     alarms.push(matchAlarm(scene, match, proof));
   }
-  return [...alarms, ...[...rests.values()].map((rest) => restAlarm(scene, rest)), ...heldBackAlarms(rules, scene, memory)];
+  return [
+    ...alarms,
+    ...[...rests.values()].map((rest) => restAlarm(scene, rest)),
+    ...heldBackAlarms(rules, scene, memory, limits),
+  ];
 }
 
 /** Alarms for what throttles held back, where their time is over: by the newest arrival, or as of `time` in milliseconds. */
-export function heldBackAlarms(rules: RuleSet, scene: Scene, memory: RuleMemory, time?: number): Alarm[] {
-  return memory.over(time).flatMap((held) => {
+export function heldBackAlarms(
+  rules: RuleSet,
+  scene: Scene,
+  memory: RuleMemory,
+  { perRule }: Pick<AlarmLimits, "perRule">,
+  time?: number,
+): Alarm[] {
+  const byRule = Map.groupBy(memory.over(time), ({ rule }) => rule);
+  return [...byRule].flatMap(([name, held]) => {
     // A rule that is gone has nothing more to tell.
-    const rule = rules.rules.find(({ name }) => name === held.rule);
-    return rule === undefined ? [] : [heldBackAlarm(scene, rule, held)];
+    const rule = rules.rules.find((one) => one.name === name);
+    if (rule === undefined) return [];
+    // Whoever writes events may choose the groups: then there are as many as events.
+    const told = held.slice(0, perRule).map((one) => heldBackAlarm(scene, rule, one));
+    const rest: readonly HeldBack[] = held.slice(told.length);
+    return rest.length === 0 ? told : [...told, heldBackRestAlarm(scene, rule, rest)];
   });
 }
 

@@ -32,7 +32,7 @@ export class RuleObserver implements EntryObserver {
     const scene = { origin, log, at: manifest.sealed };
     if (segment === null) {
       memory.advance(toMillis(manifest.sealed));
-      return this.#observation(heldBackAlarms(this.#rules, scene, memory), memory, log, notes);
+      return this.#observation(heldBackAlarms(this.#rules, scene, memory, this.#limits), memory, log, notes);
     }
     const entries = { manifest, first: manifest.entries.first, raw: segment.raw, ends: segment.ends, prove };
     return this.#observation(await alarmsOf(this.#rules, scene, entries, memory, this.#limits), memory, log, notes);
@@ -42,7 +42,7 @@ export class RuleObserver implements EntryObserver {
   idle(log: LogIdentity, origin: string, now: Timestamp, notes: string | null): Promise<Observation> {
     if (notes === null) return Promise.resolve({ alarms: [] });
     const memory = RuleMemory.read(notes);
-    const alarms = heldBackAlarms(this.#rules, { origin, log, at: now }, memory, toMillis(now) - GRACE);
+    const alarms = heldBackAlarms(this.#rules, { origin, log, at: now }, memory, this.#limits, toMillis(now) - GRACE);
     return Promise.resolve(alarms.length === 0 ? { alarms } : this.#observation(alarms, memory, log, notes));
   }
 

@@ -74,6 +74,9 @@ export const anchorsConfigSchema: z.ZodType<AnchorsConfig> = z
       check(["witnesses", i, "key"], () => parseCosignerKey(key));
     }
     for (const [i, { url }] of timestamps.entries()) check(["timestamps", i, "url"], () => requireUrl(url, allowPrivate));
+    // A token is not asked whose it is before it is checked: one of an authority without a CA would be held against the others'.
+    if (timestamps.some(({ ca }) => ca !== undefined) && timestamps.some(({ ca }) => ca === undefined))
+      context.addIssue({ code: "custom", path: ["timestamps"], message: "expected a ca for each of them, or for none" });
     for (const [i, copy] of copies.entries()) {
       if (typeof copy === "string") continue;
       const { retention, mode } = copy;

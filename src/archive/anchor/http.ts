@@ -39,7 +39,7 @@ export async function post(
       signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
     });
     const [contentType = ""] = (response.headers.get("content-type") ?? "").split(";");
-    const body = await readBody(response, request.maxBytes);
+    const body = await readBody(url, response, request.maxBytes);
     return { status: response.status, contentType: contentType.trim().toLowerCase(), body };
   } catch (cause) {
     if (signal?.aborted === true) throw cause;
@@ -63,7 +63,7 @@ export function saying({ body }: Answer): string {
   return line === "" ? "" : `: ${JSON.stringify(line)}`;
 }
 
-async function readBody(response: Response, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+async function readBody(url: string, response: Response, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
   const reader: ReadableStreamDefaultReader<Uint8Array> | undefined = response.body?.getReader();
   const parts: Uint8Array[] = [];
   let length = 0;
@@ -73,7 +73,7 @@ async function readBody(response: Response, maxBytes: number): Promise<Uint8Arra
     length += part.value.length;
     if (length > maxBytes) {
       await reader?.cancel();
-      throw new SteleError("anchor.failed", `${response.url}: expected an answer of at most ${maxBytes} bytes, got more`);
+      throw new SteleError("anchor.failed", `${url}: expected an answer of at most ${maxBytes} bytes, got more`);
     }
     parts.push(part.value);
   }

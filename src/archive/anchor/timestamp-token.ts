@@ -50,6 +50,10 @@ const DIGESTS: ReadonlyMap<string, string> = new Map([
   ["2.16.840.1.101.3.4.2.3", "sha512"],
 ]);
 
+/** With a token; there are some five. And certificates whose issuers are looked for, until one that is trusted is reached. */
+const MAX_CERTIFICATES = 20;
+const MAX_ISSUERS = 50;
+
 /** RSA (PKCS #1 v1.5 and PSS) and ECDSA, none of them over SHA-1 or MD5. */
 const SIGNATURES: ReadonlySet<string> = new Set([
   "1.2.840.113549.1.1.1",
@@ -205,6 +209,9 @@ async function checkChain(
   trusted: readonly TrustedCertificate[],
   time: Date,
 ): Promise<void> {
+  const { length } = signed.certificates ?? [];
+  if (length > MAX_CERTIFICATES) throw refuse(`expected at most ${MAX_CERTIFICATES} certificates with it, got ${length}`);
+  let asked = 0;
   const isSigner = (one: Certificate): boolean => equalBytes(one.tbsView, signer.tbsView);
   const others = (signed.certificates ?? []).filter((one) => one instanceof Certificate && !isSigner(one));
   const engine = new CertificateChainValidationEngine({
@@ -212,6 +219,11 @@ async function checkChain(
     // The engine takes the last for the one whose chain is asked for, and drops what is there twice.
     certs: [...others.filter((one) => one instanceof Certificate), signer],
     checkDate: time,
+    // The engine follows every path there is, and in a circle for ever: two certificates may have issued each other.
+    findIssuer: (certificate, self, crypto) => {
+      if (++asked > MAX_ISSUERS) throw new Error("its certificates lead to each other in too many ways");
+      return self.defaultFindIssuer(certificate, self, crypto);
+    },
   });
   const { result, resultMessage, certificatePath = [] } = await engine.verify();
   const [first] = certificatePath;

@@ -1,18 +1,18 @@
 import { toBase64 } from "../../core/bytes.ts";
 import type { SignedCheckpoint } from "../../core/checkpoint.ts";
-import { SteleError } from "../../core/error.ts";
 import { parseVerifierKey, type VerifierKey } from "../../core/key.ts";
 import { ARCHIVE_DESCRIPTION_KEY, LOG_DESCRIPTION_KEY, logKey, logOrigin, parseLogName } from "../../core/layout.ts";
 import type { ObjectVersion, Store } from "../../store/port.ts";
 import { listArchive } from "../listing.ts";
-import { type Finding, finding, isUnreadable, type Verdict, verdict } from "../finding.ts";
-import { keysOfArchive, keysOfLog } from "../key-ring.ts";
+import { type Finding, finding, type Verdict, verdict } from "../finding.ts";
+import { keysOfLog } from "../key-ring.ts";
 import type { EntryRange } from "../range.ts";
 import { SegmentPool } from "../segment/pool.ts";
 import { type AnchorPolicy, NO_POLICY } from "../anchor/anchoring.ts";
 import { checkAnchors, type SeenAnchor } from "../anchor/check.ts";
 import { copiedLogs } from "../anchor/copied-logs.ts";
 import { checkDescription } from "./check-description.ts";
+import { identify, withoutKeys } from "./identify.ts";
 import { type LogTotals, verifyWindow } from "./window.ts";
 
 /** `manifests`: signatures, tree and links. `locks`: and every object's versions and lock. `content`: and every byte. */
@@ -71,13 +71,16 @@ export async function verifyArchive(store: Store, options: VerifyOptions): Promi
     findings.push(one);
     options.onFinding?.(one);
   };
-  const { origin, keys } = await identify(store, options, found);
+  const { origin, keys, keysUnread } = await identify(store, options, found);
   const names = await namesOfLogs(store, options, origin, found);
   const logs: LogReport[] = [];
   await using pool = new SegmentPool(options.threads);
   const unseen: string[] = [];
   for (const name of names) {
-    const { anchorsUnseen, ...report } = await verifyLog(store, name, origin, keys, options, pool, found);
+    const ofLog: Finding[] = [];
+    const take = keysUnread ? (one: Finding) => void ofLog.push(one) : found;
+    const { anchorsUnseen, ...report } = await verifyLog(store, name, origin, keys, options, pool, take);
+    (report.head === null ? ofLog.map(withoutKeys) : ofLog).forEach(found);
     logs.push(report);
     unseen.push(...anchorsUnseen);
   }
@@ -91,47 +94,6 @@ export async function verifyArchive(store: Store, options: VerifyOptions): Promi
     findings,
     notObservable: [...notObservable(store, options, logs), ...unseen, ...foreign],
   };
-}
-
-/** The archive's origin, and whose keys to believe. Pinned keys stand in for a description that is gone or was changed. */
-async function identify(
-  store: Store,
-  { pinned, level, now }: VerifyOptions,
-  found: (finding: Finding) => void,
-): Promise<{ origin: string; keys: readonly VerifierKey[] }> {
-  const [first] = pinned;
-  const check = {
-    key: ARCHIVE_DESCRIPTION_KEY,
-    kind: "archive",
-    log: "",
-    origin: null,
-    locks: level !== "manifests",
-    now,
-  } as const;
-  const { stored, refused, findings } = await checkDescription(store, { ...check, keys: first === undefined ? null : pinned });
-  if (stored !== null) {
-    findings.forEach(found);
-    return {
-      origin: stored.description.origin,
-      keys: keysOfArchive(stored.description, pinned),
-    };
-  }
-  if (first === undefined && refused !== null && findings.some(isUnreadable)) throw refused;
-  if (first === undefined && refused === null && (await isEmptyPlace(store))) {
-    throw new SteleError(
-      "store.not-found",
-      `${store.url}: nothing is there, neither an archive nor any object. An empty place is not a sound archive`,
-    );
-  }
-  if (first === undefined) {
-    throw new SteleError(
-      "log.unsound",
-      `${store.url}: without a sound ${ARCHIVE_DESCRIPTION_KEY} nobody can tell whose keys to believe; ` +
-        `pin the archive's key with --key to verify the rest. (${findings[0]?.message ?? ""})`,
-    );
-  }
-  findings.forEach(found);
-  return { origin: first.name, keys: pinned };
 }
 
 async function namesOfLogs(
@@ -285,9 +247,4 @@ function notObservable(
   if (asked === undefined && (anchors?.copies ?? []).length === 0)
     list.push("a log of which nothing is left, and no checkpoint was given or kept elsewhere");
   return list;
-}
-
-async function isEmptyPlace(store: Store): Promise<boolean> {
-  for await (const _ of store.versions("", { limit: 1 })) return false;
-  return true;
 }

@@ -1,11 +1,12 @@
 import { type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { type Archive, createArchive, openArchive } from "../../archive/archive.ts";
 import { isSteleError, SteleError } from "../../core/error.ts";
-import type { Signer } from "../../core/key.ts";
-import { parseOrigin } from "../../core/layout.ts";
+import type { Signer, VerifierKey } from "../../core/key.ts";
+import { logOrigin, parseOrigin } from "../../core/layout.ts";
 import { describePeriod, type LockMode, parsePeriod, type Period } from "../../core/retention.ts";
 import { openStore, parseStoreLocation, type StoreLocation } from "../../store/open.ts";
 import type { Store } from "../../store/port.ts";
+import { SWEEPS_LOG } from "../../sweep/report.ts";
 import { required } from "../option-values.ts";
 import { Remarks, style, writeJson, writeLine } from "../output.ts";
 import { readSettings, type Settings } from "../settings.ts";
@@ -18,6 +19,7 @@ const EXAMPLES = `
 Examples:
   $ stele init s3://acme-audit --origin audit.acme.example
   $ stele init s3://acme-audit/eu --origin audit.acme.example/eu --retention 10y --key-file /run/secrets/stele.key
+  $ stele init s3://acme-audit --origin audit.acme.example --sweep-key ~/.config/stele/keys/audit.acme.example__sweeps.key
   $ stele init ./trial --origin trial.example --retention 1d
 
 Running it again with the same options changes nothing.
@@ -40,6 +42,7 @@ export function initCommand(): CommandUnknownOpts {
     .option("--retention <PERIOD>", "how long what is archived stays locked: 7y, 18m, 90d, 36h", "7y")
     .addOption(new Option("--mode <MODE>", "lock mode of Object Lock").choices(MODES).default("COMPLIANCE" as const))
     .option("--key-file <FILE>", "the signing key; made when there is none")
+    .option("--sweep-key <FILE>", "a second key, only for the log of sweeps; made when there is none. It signs no events")
     .option("--bucket-default", "S3: also set the retention as the bucket's default, where it has none")
     .option("--json", "print one JSON object")
     .addHelpText("after", EXAMPLES)
@@ -51,11 +54,15 @@ export function initCommand(): CommandUnknownOpts {
       const remarks = new Remarks(flags);
       const place = parseStoreLocation(location);
       const keyFile = settings.keyFile ?? defaultKeyFile(origin);
-      if (place.kind === "directory") await refuseInside(keyFile, place.path);
+      for (const file of [keyFile, ...(flags.sweepKey === undefined ? [] : [flags.sweepKey])]) {
+        if (place.kind === "directory") await refuseInside(file, place.path);
+      }
 
       const { store, bucket } = await prepare(place, settings, flags.bucketDefault === true ? { mode, period } : undefined);
       const { signer, made } = await signingKey(store, origin, keyFile, remarks);
-      const { created } = await createArchive(store, { origin, signer, mode, period, now: Date.now() });
+      const sweeps = flags.sweepKey === undefined ? null : await sweepKey(store, origin, flags.sweepKey, remarks);
+      const delegated = sweeps === null ? [] : [sweeps.key];
+      const { created } = await createArchive(store, { origin, signer, mode, period, now: Date.now(), delegated });
 
       const vkey = signer.rename(origin).key.vkey;
       const warnings = [...(mode === "GOVERNANCE" ? [GOVERNANCE] : []), ...(place.kind === "directory" ? [FOLDER] : [])];
@@ -68,6 +75,7 @@ export function initCommand(): CommandUnknownOpts {
           keyFile,
           created,
           keyCreated: made,
+          ...(sweeps === null ? {} : { sweepKey: { vkey: sweeps.key.vkey, keyFile: flags.sweepKey, created: sweeps.made } }),
           retention: { mode, period: flags.retention },
           warnings,
         });
@@ -79,6 +87,12 @@ export function initCommand(): CommandUnknownOpts {
         ["retention", `${describePeriod(period)}, ${mode}`],
         ["verifier key", vkey],
         ["signing key", `${keyFile}${made ? " (made now)" : " (was there already)"}`],
+        ...(sweeps === null
+          ? []
+          : [
+              ["sweeps' key", `${flags.sweepKey}${sweeps.made ? " (made now)" : " (was there already)"}`],
+              ["", `${sweeps.key.vkey}, believed by whoever believes the archive's`],
+            ]),
       ];
       for (const [name = "", value = ""] of rows) writeLine(`${style("bold", name.padEnd(13))} ${value}`);
       if (made) writeLine(`\n${BACKUP}`);
@@ -146,6 +160,33 @@ async function signingKey(
     );
   }
   return { signer, made: false };
+}
+
+/** The key of the log of sweeps: named in the archive's description, which can't be changed later. */
+async function sweepKey(
+  store: Store,
+  origin: string,
+  keyFile: string,
+  remarks: Remarks,
+): Promise<{ key: VerifierKey; made: boolean }> {
+  const name = logOrigin(origin, SWEEPS_LOG);
+  if (!(await isThere(keyFile))) {
+    if ((await presentArchive(store)) !== null) {
+      throw new SteleError(
+        "store.exists",
+        `${store.url} already holds an archive, whose description can't be changed: a new key for ${name} can't be named in it. ` +
+          `The archive's own key signs that log as well; or use another place`,
+      );
+    }
+    const signer = await createKeyFile(keyFile, name);
+    if (signer !== null) return { key: signer.key, made: true };
+  }
+  const { key } = await readKeyFile(keyFile, (message) => remarks.warn(message));
+  if (key.name === name) return { key, made: false };
+  throw new SteleError(
+    "input.invalid",
+    `${keyFile}: expected a key of ${name}, got one of ${key.name}: name another with --sweep-key`,
+  );
 }
 
 async function presentArchive(store: Store): Promise<Archive | null> {

@@ -1,5 +1,7 @@
 import { type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
+import { type AnchorPolicy, NO_POLICY } from "../../archive/anchor/anchoring.ts";
 import { verifyArchive } from "../../archive/verify/verify.ts";
+import { parseCosignerKey } from "../../core/cosignature.ts";
 import { SteleError } from "../../core/error.ts";
 import { parseLogName } from "../../core/layout.ts";
 import { writeCheckpointFile } from "../checkpoint-file.ts";
@@ -9,7 +11,7 @@ import { appended } from "../option-values.ts";
 import { Remarks, writeJson } from "../output.ts";
 import { showProgress } from "../progress.ts";
 import { readRemembered } from "../remembered.ts";
-import { openStoreWith, readSettings } from "../settings.ts";
+import { openStoreWith, readSettings, type Settings } from "../settings.ts";
 import { storeCommand, threadsOption } from "../store-command.ts";
 import { LEVELS, printReport, reportAsJson } from "../verify-report.ts";
 import { counted, size } from "../words.ts";
@@ -34,6 +36,15 @@ export function verifyCommand(): CommandUnknownOpts {
     .addOption(
       new Option("--checkpoint <FILE>", "the log must still hold what this checkpoint says (repeatable)").argParser(appended),
     )
+    .addOption(
+      new Option("--anchors-from <STORE>", "copies of checkpoints that are kept there must still hold (repeatable)").argParser(
+        appended,
+      ),
+    )
+    .addOption(new Option("--witness <VKEY>", "believe this witness's cosignatures (repeatable)").argParser(appended))
+    .addOption(
+      new Option("--tsa-ca <FILE>", "time-stamps must lead to a CA certificate in FILE (PEM; repeatable)").argParser(appended),
+    )
     .option("--save-checkpoint <FILE>", "keep the head's checkpoint, when the log is sound (with one --log)")
     .option("--allow-empty", "do not fail where nothing was archived yet")
     .addOption(threadsOption())
@@ -54,6 +65,7 @@ export function verifyCommand(): CommandUnknownOpts {
       const remembered = await readRemembered(flags.checkpoint);
       const store = await openStoreWith(location, settings);
       const remarks = new Remarks(flags);
+      const anchors = await anchorPolicy(settings, flags);
 
       const progress = showProgress(flags);
       const report = await verifyArchive(store, {
@@ -61,6 +73,7 @@ export function verifyCommand(): CommandUnknownOpts {
         level: flags.level,
         checkpoints: remembered.map(({ checkpoint }) => checkpoint),
         now: Date.now(),
+        anchors,
         allowEmpty: flags.allowEmpty === true,
         ...(logs === undefined ? {} : { logs }),
         ...(from === undefined ? {} : { from }),
@@ -91,6 +104,23 @@ export function verifyCommand(): CommandUnknownOpts {
         else remarks.warn(`${flags.saveCheckpoint} was not written: only the head of a sound log is worth remembering`);
       }
     });
+}
+
+/** Whom the options name, and whom the configuration has logs anchored by: a verifier believes both. */
+async function anchorPolicy(
+  settings: Settings,
+  { anchorsFrom = [], witness = [], tsaCa = [] }: { anchorsFrom?: string[]; witness?: string[]; tsaCa?: string[] },
+): Promise<AnchorPolicy> {
+  const section = settings.configuration.anchors;
+  if (section === undefined && anchorsFrom.length + witness.length + tsaCa.length === 0) return NO_POLICY;
+  const { readAnchoring, readCertificates } = await import("../anchoring.ts");
+  const { policy } = await readAnchoring(section ?? {}, settings);
+  return {
+    ...policy,
+    witnesses: [...policy.witnesses, ...witness.map(parseCosignerKey)],
+    authorities: [...policy.authorities, ...(await Promise.all(tsaCa.map(readCertificates))).flat()],
+    copies: [...policy.copies, ...(await Promise.all(anchorsFrom.map((place) => openStoreWith(place, settings))))],
+  };
 }
 
 function threadsOf(threads: number | undefined): { threads?: number } {

@@ -44,6 +44,8 @@ export async function viewArchive(context: RoundContext, asked: readonly string[
   }
   if (asked !== undefined) return { logs: asked, strays, unreadable };
   for (const { name } of state.logs()) listed.add(name);
+  // Whatever is open is looked at again, also of a log that has no objects.
+  for (const { log } of state.ledger.open()) if (log !== "") listed.add(log);
   const prefix = `${archive.origin}/`;
   for (const { origin } of checkpoints) if (origin.startsWith(prefix)) listed.add(origin.slice(prefix.length));
   return { logs: [...listed].sort(), strays, unreadable };

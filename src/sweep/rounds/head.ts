@@ -4,9 +4,10 @@ import { type Finding, finding, isUnreadable } from "../../archive/finding.ts";
 import { type LogWindow, verifyWindow, type WindowOutcome } from "../../archive/verify/window.ts";
 import type { Commit } from "../../core/commit.ts";
 import { isSteleError } from "../../core/error.ts";
-import { logKey, MANIFESTS_PREFIX } from "../../core/layout.ts";
+import { LOG_DESCRIPTION_KEY, logKey, MANIFESTS_PREFIX } from "../../core/layout.ts";
 import { timestamp, toMillis } from "../../core/time.ts";
 import { blockOf } from "../place.ts";
+import type { ObjectVersion } from "../../store/port.ts";
 import type { RoundLogResult } from "../result.ts";
 import type { Found } from "../state/found.ts";
 import type { RememberedLog } from "../state/remembered-logs.ts";
@@ -163,6 +164,8 @@ async function conclude(context: RoundContext, log: LogIdentity, progress: HeadP
   const newest = outcome.last ?? recalled?.commit ?? null;
   if (newest === null) {
     if (remembered !== null || outcome.endUnknown || context.allowEmpty) return;
+    // Of an archive of which nothing else is known, that would make an empty place sound.
+    if (context.state.logs().length > 0 && (await hasJustBegun(context, log))) return;
     const message = "the log holds no manifest that its key has signed: an empty place is not a sound log";
     progress.found(finding("log.missing", log.name, message));
     return;
@@ -172,6 +175,24 @@ async function conclude(context: RoundContext, log: LogIdentity, progress: HeadP
   const options = { scope: "newest", locks: false, now: now(), signal } as const;
   const { notObservable } = await checkAnchors(store, log, newest, progress.keys, anchors, options, (one) => progress.found(one));
   context.notObservable(notObservable);
+}
+
+/** Whether the only object of a log is a description that was put just now: its writer is about to commit the first manifest. */
+async function hasJustBegun(
+  { store, freshMillis, now, signal, notObservable }: RoundContext,
+  log: LogIdentity,
+): Promise<boolean> {
+  const objects: ObjectVersion[] = [];
+  for await (const version of store.versions(logKey(log.name, ""), { limit: 2, signal })) {
+    objects.push(version);
+    // A first segment may be there, too; anything more is no beginning.
+    if (objects.length > 2) return false;
+  }
+  const described = objects.some(({ key }) => key === logKey(log.name, LOG_DESCRIPTION_KEY));
+  const fresh = objects.every(({ lastModified }) => now() - toMillis(lastModified) < freshMillis);
+  if (!described || !fresh) return false;
+  notObservable([`log ${log.name}: it was begun just now, and has no manifest yet`]);
+  return true;
 }
 
 async function tellGone(

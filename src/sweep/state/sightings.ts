@@ -114,7 +114,7 @@ export class Sightings {
     return [...seen.values()]
       .filter(
         ({ finding, rounds }) =>
-          rounds.includes(round) || (rounds.includes("head") && block !== WHOLE_LOG && this.#isSeenByAll(finding)),
+          rounds.includes(round) || (rounds.includes("head") && block !== WHOLE_LOG && this.#sees(round, finding)),
       )
       .map(({ finding }) => ({ finding, log, block }));
   }
@@ -156,11 +156,16 @@ export class Sightings {
     return found !== null && isUnreadable(found);
   }
 
-  /** A checkpoint that someone remembers and that is no manifest's is held against the log by the head round alone. */
-  #isSeenByAll(id: string): boolean {
+  /**
+   * Whether a round over blocks would see what the head round saw there. A checkpoint that someone remembers and that is no
+   * manifest's is held against the log by the head round alone; segments are read by the content round.
+   */
+  #sees(round: RoundName, id: string): boolean {
     const found = this.#ledger.find(id);
-    if (found === null || !SEEN_BY_ALL.test(found.code)) return false;
-    return !found.code.startsWith("checkpoint.") || found.object !== null;
+    if (found === null) return false;
+    if (found.code.startsWith("segment.")) return round === "content";
+    if (found.code.startsWith("checkpoint.") && found.object === null) return false;
+    return SEEN_BY_ALL.test(found.code);
   }
 
   /** Forgets episodes that were closed long ago and stand in a report. */

@@ -81,6 +81,11 @@ describe("addresses", () => {
     expect(addressCheck(["hooks.internal"])("hooks.internal", "169.254.169.254", true)).not.toBeNull();
     expect(addressCheck(["hooks.internal"])("hooks.internal", "::ffff:169.254.169.254", true)).not.toBeNull();
     expect(addressCheck(["169.254.0.0/16"])("hooks.internal", "169.254.169.254", true)).toBeNull();
+    for (const address of ["fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "192.0.0.192", "::ffff:100.100.100.200"]) {
+      expect(addressCheck(["hooks.internal"])("hooks.internal", address, true), address).not.toBeNull();
+      expect(addressCheck(["fd00::/8", "100.64.0.0/10", "192.0.0.0/24"])("hooks.internal", address, true), address).toBeNull();
+    }
+    expect(addressCheck(["hooks.internal"])("hooks.internal", "100.100.100.201", true)).toBeNull();
   });
 
   it("what is private in IPv4 is so in all of its IPv6 spellings", () => {

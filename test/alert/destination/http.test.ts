@@ -1,4 +1,6 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { randomBytes } from "node:crypto";
@@ -6,7 +8,7 @@ import { Webhook } from "standardwebhooks";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { alarmsConfigSchema } from "../../../src/alert/config.ts";
 import type { Destination, Outcome } from "../../../src/alert/destination/destination.ts";
-import type { Resolve } from "../../../src/alert/destination/http.ts";
+import type { Resolve } from "../../../src/alert/destination/guarded-request.ts";
 import { openDestinations } from "../../../src/alert/destination/open.ts";
 import { eventAlarm, findingAlarm } from "../samples.ts";
 import { parseCloudEvent } from "../envelope/ocsf.ts";
@@ -151,6 +153,20 @@ describe("answers", () => {
       why: "127.0.0.1 did not answer within 1 s",
       after: null,
     });
+  });
+
+  it("one that wants to speak another protocol fails", async () => {
+    const server = createServer((socket) => {
+      socket.on("error", () => undefined);
+      socket.once("data", () => socket.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"));
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    const port = typeof address === "object" && address !== null ? address.port : 0;
+    const why = "127.0.0.1: it answered with another protocol than HTTP (101)";
+    expect(await deliver(webhook(`http://127.0.0.1:${port}`))).toEqual({ kind: "failed", why, after: null });
+    server.close();
   });
 
   it("one whose name is never looked up is given up", async () => {

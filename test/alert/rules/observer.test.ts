@@ -140,6 +140,28 @@ test("what a throttle held back is told when nothing more comes, once", async ()
   expect(again.alarms.map(({ id }) => id)).toEqual(later.alarms.map(({ id }) => id));
 });
 
+test("a new group for every event makes no alarm for each: the rest of what was held back is told in one", async () => {
+  const lines = Array.from({ length: 2400 }, (_, i) => `{"hit":true,"who":"${i >> 1}"}`);
+  const met = await metLog([[{ lines }]]);
+  const { alarms } = await observeAll(() => new RuleObserver(rules({ throttle: { every: "5m", by: "event.who" } }), { perRule: 10 }), met);
+  // Ten told, the rest of them, ten groups that had to make room, and the rest of those.
+  expect(alarms).toHaveLength(22);
+  expect(alarms.at(-1)).toMatchObject({
+    title: "Rule 0: 190 more in app",
+    message: expect.stringContaining("190 more groups had 190 matches held back, for entries from 21 to 399"),
+  });
+});
+
+test("a group that had to make room and came again at the same time is told of twice, by different ids", async () => {
+  const group = ['{"hit":true,"who":"same"}', '{"hit":true,"who":"same"}'];
+  const others = (from: number): string[] => Array.from({ length: 1000 }, (_, i) => `{"hit":true,"who":"${from + i}"}`);
+  const met = await metLog([[{ lines: [...group, ...others(0), ...group, ...others(1000)] }]]);
+  const { alarms } = await observeAll(() => new RuleObserver(rules({ throttle: { every: "5m", by: "event.who" } })), met);
+  const held = alarms.filter(({ message }) => message.includes("were held back"));
+  expect(held.map(({ message }) => / entries from (\d+)/.exec(message)?.[1])).toEqual(["1", "1003"]);
+  expect(new Set(held.map(({ id }) => id)).size).toBe(2);
+});
+
 test("without its proof a match is not told: the round has to look again", async () => {
   const [met] = await metLog([[{ lines: [HIT] }]]);
   if (met === undefined) throw new Error("no manifest");

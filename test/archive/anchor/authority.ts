@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { X509Certificate } from "node:crypto";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,6 +17,8 @@ export interface AuthorityOptions {
   readonly essDigest?: "sha1" | "sha256";
   /** Lets a second authority stand between the root and the signer, though the root allows none. */
   readonly tooLong?: boolean;
+  /** Makes a certificate of the root's key by the authority below it as well: `root-by-sub.pem`. */
+  readonly circle?: boolean;
 }
 
 /** A time-stamp authority that is openssl alone: `openssl ts` behind a little HTTP server. */
@@ -174,7 +176,7 @@ async function openssl(folder: string, args: readonly string[]): Promise<void> {
 }
 
 async function makeCertificates(folder: string, options: AuthorityOptions): Promise<void> {
-  const { days = 3650, algorithm = "ec", essDigest = "sha256", tooLong = false } = options;
+  const { days = 3650, algorithm = "ec", essDigest = "sha256", tooLong = false, circle = false } = options;
   const newKey =
     algorithm === "rsa" ? ["-newkey", "rsa:2048", "-nodes"] : ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
   const write = (name: string, text: string): Promise<void> => writeFile(join(folder, name), text);
@@ -227,6 +229,12 @@ async function makeCertificates(folder: string, options: AuthorityOptions): Prom
   await Promise.all([request("root", "/CN=Test Root"), request("sub", "/CN=Test Sub"), request("tsa", "/O=Test/CN=Test TSA")]);
   await issue("root", "ca.ext", ["-signkey", "root.key"], 7300);
   await issue("sub", "sub.ext", byCa("root"), 3650);
+  if (circle) {
+    await rename(join(folder, "root.pem"), join(folder, "own.pem"));
+    await issue("root", "ca.ext", byCa("sub"), 3650);
+    await rename(join(folder, "root.pem"), join(folder, "root-by-sub.pem"));
+    await rename(join(folder, "own.pem"), join(folder, "root.pem"));
+  }
   const issuer = tooLong ? "sub" : "root";
   await issue("tsa", "tsa.ext", byCa(issuer), days);
   await write(

@@ -10,7 +10,10 @@ const whole = {
   quorum: 1,
   allowPrivate: ["10.0.0.0/8"],
   witnesses: [{ url: "http://10.0.0.1/submit", key }],
-  timestamps: [{ url: "https://tsa.example/tsr", ca: "root.pem" }, { url: "https://tsa2.example" }],
+  timestamps: [
+    { url: "https://tsa.example/tsr", ca: "root.pem" },
+    { url: "https://tsa2.example", ca: "other.pem" },
+  ],
   copies: ["s3://elsewhere", { store: "/mnt/copies", retention: "7y", mode: "GOVERNANCE" }],
 };
 
@@ -41,6 +44,7 @@ test.each([
     },
   ],
   ["timestamps.0.url", { timestamps: [{ url: "tsa.example" }] }],
+  ["timestamps", { timestamps: [{ url: "https://tsa.example", ca: "root.pem" }, { url: "https://tsa2.example" }] }],
   ["copies.0.retention", { copies: [{ store: "s3://x", retention: "7 years" }] }],
   ["copies.0.mode", { copies: [{ store: "s3://x", mode: "GOVERNANCE" }] }],
   ["", { witness: [] }],

@@ -148,6 +148,48 @@ describe("a token of openssl's", () => {
   });
 });
 
+describe("the certificates with a token", () => {
+  const withCertificates = (of: Uint8Array, certificates: readonly Certificate[]): Uint8Array => {
+    const content = ContentInfo.fromBER(new Uint8Array(of));
+    const signed = new SignedData({ schema: content.content });
+    signed.certificates = [...(signed.certificates ?? []), ...certificates];
+    content.content = signed.toSchema();
+    return new Uint8Array(content.toSchema().toBER());
+  };
+
+  test("may not lead in a circle: the search for a trusted one ends", { timeout: 10_000 }, async () => {
+    await using one = await TestAuthority.start({ circle: true });
+    const circle = ["sub.pem", "root-by-sub.pem"].map(async (name) => readFile(join(one.folder, name)));
+    const certificates = (await Promise.all(circle)).map((pem) =>
+      Certificate.fromBER(new Uint8Array(new X509Certificate(pem).raw)),
+    );
+    const { token: theirs } = await requestTimestamp({ url: one.url, trusted: [] }, NOTE, {
+      fetch,
+      allowPrivate: true,
+      now: Date.now,
+      random: randomBytes,
+    });
+    await expect(verifyToken(withCertificates(theirs, certificates), NOTE, trusted)).rejects.toThrow(
+      /does not lead to a trusted one: .*too many ways/,
+    );
+  });
+
+  test("are not gone through when there are too many", async () => {
+    const [any] = new SignedData({ schema: ContentInfo.fromBER(new Uint8Array(token)).content }).certificates ?? [];
+    if (!(any instanceof Certificate)) throw new Error("no certificate");
+    await expect(
+      verifyToken(
+        withCertificates(
+          token,
+          Array.from({ length: 30 }, () => any),
+        ),
+        NOTE,
+        trusted,
+      ),
+    ).rejects.toThrow(/expected at most 20 certificates with it/);
+  });
+});
+
 describe("a reply", () => {
   test("to another request is refused: its nonce is another", async () => {
     let first: Buffer | null = null;

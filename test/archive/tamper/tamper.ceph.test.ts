@@ -1,5 +1,4 @@
 import { beforeAll, describe } from "vitest";
-import type { Retention } from "../../../src/core/retention.ts";
 import { faultAt, withFaults } from "../../../src/store/fault.ts";
 import type { Store } from "../../../src/store/port.ts";
 import { newBucket, type TestBucket } from "../../store/ceph-bucket.ts";
@@ -10,6 +9,7 @@ import { CONTENT_CASES } from "./content-cases.ts";
 import { EXTRA_CASES } from "./extra-cases.ts";
 import { KEY_CASES } from "./key-cases.ts";
 import { LESSER_LOCKS } from "./lock-cases.ts";
+import { lockedLess } from "./locked-less.ts";
 import { tamperMatrix, UNTOUCHED } from "./matrix.ts";
 import { Scene } from "./scene.ts";
 import { SIGNED_CASES } from "./signed-cases.ts";
@@ -74,28 +74,4 @@ function alteringTheFourthSegment(store: Store): Store {
     store,
     faultAt("putIfAbsent", 3, { kind: "altered", body: flipped(20) }, (key) => key.includes("/segments/")),
   );
-}
-
-/** Puts some objects with a lesser lock than asked for, and says that they have the one asked for. */
-function lockedLess(store: Store, isMeant: (key: string) => boolean, lesser: (asked: Retention) => Retention | null): Store {
-  const asked = new Map<string, Retention>();
-  return {
-    url: store.url,
-    capabilities: store.capabilities,
-    putIfAbsent: (key, body, options) => {
-      const { retention } = options;
-      if (retention === null || !isMeant(key)) return store.putIfAbsent(key, body, options);
-      asked.set(key, retention);
-      return store.putIfAbsent(key, body, { ...options, retention: lesser(retention) });
-    },
-    lockState: async (key, options) => {
-      const retention = asked.get(key);
-      return retention === undefined ? store.lockState(key, options) : { retention, legalHold: false };
-    },
-    get: (key, options) => store.get(key, options),
-    head: (key, options) => store.head(key, options),
-    versions: (prefix, options) => store.versions(prefix, options),
-    extendRetention: (key, retention, options) => store.extendRetention(key, retention, options),
-    setLegalHold: (key, held, options) => store.setLegalHold(key, held, options),
-  };
 }
