@@ -18,6 +18,7 @@ export { type Append, type Manifest, parseManifest, type SegmentReference } from
 export { type Commit, openCommit } from "./core/commit.ts";
 export { type Description, parseDescription, verifyDescription } from "./core/description.ts";
 export { verifyConsistency } from "./core/consistency.ts";
+export { type Cosignature, type CosignerKey, parseCosignerKey } from "./core/cosignature.ts";
 export { verifyInclusion } from "./core/inclusion.ts";
 export { logOrigin, parseLogName, parseOrigin } from "./core/layout.ts";
 export { formatSteleProof, parseSteleProof, type ProvenEntry, type SteleProof, verifySteleProof } from "./core/stele-proof.ts";
@@ -41,6 +42,18 @@ export { createDirectoryStore, openDirectoryStore } from "./store/directory/dire
 export { openS3Store, type S3StoreOptions } from "./store/s3/open.ts";
 export { MemoryStore } from "./store/memory/memory.ts";
 
+export { anchorLog, type LogAnchoring } from "./archive/anchor/anchor-log.ts";
+export {
+  type Anchoring,
+  type AnchorKind,
+  type AnchorLogOptions,
+  type AnchorPolicy,
+  type CopyStore,
+  NO_POLICY,
+  policyOf,
+} from "./archive/anchor/anchoring.ts";
+export { parseCertificates, type TrustedCertificate } from "./archive/anchor/certificates.ts";
+export { type AnchorsSeen, checkAnchors, type CheckAnchorsOptions, type SeenAnchor } from "./archive/anchor/check.ts";
 export { type Archive, type ArchiveOptions, createArchive } from "./archive/archive.ts";
 export { type ArchiveResult, archiveSources, type ArchiveSourcesOptions } from "./archive/archive-sources.ts";
 export { type Finding, type FindingCode, type Severity, type Verdict, verdict } from "./archive/finding.ts";
