@@ -55,7 +55,7 @@ async function work(log: Log, ledger: Ledger): Promise<void> {
 }
 
 /** Works until the power goes, or to the end. */
-async function run(machine: Machine, spool: string, ledger: Ledger): Promise<void> {
+async function run(machine: Machine, spool: string, ledger: Ledger, spareFrom: number): Promise<void> {
   let state: ReadonlyMap<string, Buffer> | null = null;
   const { files } = machine;
   const watched = files.call.bind(files);
@@ -67,7 +67,7 @@ async function run(machine: Machine, spool: string, ledger: Ledger): Promise<voi
       if (files.isOff) state ??= machine.state();
     }
   };
-  const seen = await session(machine.store, spool, (log) => work(log, ledger), { files });
+  const seen = await session(machine.store, spool, (log) => work(log, ledger), { files, spareFrom });
   files.call = watched;
   if (state !== null) machine.restore(state);
   if (!files.isOff) expect([seen.unopened, seen.stopped]).toEqual([null, null]);
@@ -97,18 +97,24 @@ async function check(machine: Machine, memory: MemoryStore, spool: string, ledge
   expect(findings.map(({ code, object }) => `${code} ${object}`)).toEqual([]);
 }
 
+/** From how many bytes on archived files are filled again. */
+const ALWAYS = 0;
+const NEVER = Number.POSITIVE_INFINITY;
+
 test.each([
-  ["nothing that was not synced is there", null],
-  ["some of it is there, sector by sector", 1],
-  ["some of it, drawn again", 2],
+  ["nothing that was not synced is there", "each file is new", null, NEVER],
+  ["some of it is there, sector by sector", "each file is new", 1, NEVER],
+  ["nothing that was not synced is there", "archived files are filled again", null, ALWAYS],
+  ["some of it is there, sector by sector", "archived files are filled again", 1, ALWAYS],
+  ["some of it, drawn again", "archived files are filled again", 2, ALWAYS],
 ])(
-  "the power goes at every call of the file system in turn; %s: what was acknowledged is archived once, in order",
+  "the power goes at every call of the file system in turn; %s, and %s: what was acknowledged is archived once, in order",
   { timeout: 120_000 },
-  async (_, seed) => {
+  async (_, __, seed, spareFrom) => {
     const whole = await newMachine();
     const all = new Ledger(longText);
-    await run(whole.machine, whole.spool, all);
-    await run(whole.machine, whole.spool, all);
+    await run(whole.machine, whole.spool, all, spareFrom);
+    await run(whole.machine, whole.spool, all, spareFrom);
     expect([all.given, all.refused]).toEqual([28, []]);
     const total = whole.machine.files.calls;
     await check(whole.machine, whole.memory, whole.spool, all);
@@ -121,19 +127,19 @@ test.each([
       const draw = seed === null ? null : seeded(seed * 1000 + call);
       try {
         files.powerCut = { call, when: call % 2 === 0 ? "before" : "after" };
-        await run(machine, spool, ledger);
-        if (!files.isOff) await run(machine, spool, ledger);
+        await run(machine, spool, ledger, spareFrom);
+        if (!files.isOff) await run(machine, spool, ledger, spareFrom);
         files.crash(draw);
         // And once more while that is being recovered.
         files.powerCut = { call: files.calls + (call % 11), when: "after" };
-        await run(machine, spool, ledger);
+        await run(machine, spool, ledger, spareFrom);
         files.crash(draw);
         await check(machine, memory, spool, ledger);
       } catch (error) {
         wrong.push(`call ${call}: ${error instanceof Error ? error.message : String(error)}`);
       }
     };
-    const queue = Array.from({ length: total }, (__, call) => call);
+    const queue = Array.from({ length: total }, (___, call) => call);
     const next = async (): Promise<void> => {
       for (let call = queue.shift(); call !== undefined; call = queue.shift()) await at(call);
     };

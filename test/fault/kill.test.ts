@@ -40,6 +40,7 @@ describe("a writer that dies at a step that makes something durable", () => {
     "spool write",
     "spool datasync",
     "spool sync folder",
+    "spool rename",
     "spool remove",
   ];
 

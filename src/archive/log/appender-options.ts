@@ -7,7 +7,9 @@ import type { LogObserver } from "./observer.ts";
 import type { Sleep } from "../../store/sleep.ts";
 
 export interface AppenderOptions
-  extends Omit<DrainOptions, "spool" | "onArchived" | "files">, Pick<SpoolOptions, "limits" | "files" | "quarantine" | "window"> {
+  extends
+    Omit<DrainOptions, "spool" | "onArchived" | "files">,
+    Pick<SpoolOptions, "limits" | "files" | "spareFrom" | "quarantine" | "window"> {
   /** The spool's folder: this log's alone. */
   readonly folder: string;
   readonly pool: SegmentPool;

@@ -35,8 +35,9 @@ export interface LogOptions {
   readonly observer?: LogObserver | undefined;
   /** How long to wait before the store is tried again. */
   readonly backoff?: BackoffOptions | undefined;
-  /** For tests: the file system under the spool, and waiting. */
+  /** For tests: the file system under the spool, which of its files are filled again, and waiting. */
   readonly files?: SpoolOptions["files"];
+  readonly spareFrom?: SpoolOptions["spareFrom"];
   readonly sleep?: Sleep | undefined;
 }
 
@@ -88,13 +89,14 @@ export function completeOptions(
   | "quarantine"
   | "window"
   | "files"
+  | "spareFrom"
 > {
   const checked = schema.safeParse(options);
   if (!checked.success) {
     const [issue] = checked.error.issues;
     throw new SteleError("input.invalid", `log ${log}: ${issue?.path.join(".") ?? "options"}: ${issue?.message ?? "not valid"}`);
   }
-  const { limits = {}, window, files } = options;
+  const { limits = {}, window, files, spareFrom } = options;
   const given = Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
   const complete: SegmentLimits = { ...DEFAULT_LIMITS, ...given };
   if (complete.entryBytes >= complete.bytes) {
@@ -115,5 +117,6 @@ export function completeOptions(
     quarantine: options.quarantine ?? false,
     ...(window === undefined ? {} : { window }),
     ...(files === undefined ? {} : { files }),
+    ...(spareFrom === undefined ? {} : { spareFrom }),
   };
 }

@@ -23,7 +23,7 @@ export interface FrameHeader {
   readonly crc: number;
 }
 
-const SECTOR = 512;
+export const SECTOR = 512;
 const WIDTHS = [MARK_BYTES, 10, 16, 10, 7, 8] as const;
 /** Where the header's own CRC begins: behind the fields, each with a space. */
 const CRC_AT = WIDTHS.reduce((at, width) => at + width + 1, 0);

@@ -1,11 +1,9 @@
 import { SteleError } from "../../core/error.ts";
 import type { Timestamp } from "../../core/time.ts";
-import type { SegmentLimits } from "../input/segmenter.ts";
 import type { ClosedFile, Spooled } from "./delivery.ts";
 import { spoolFailed } from "./failure.ts";
-import type { SpoolFiles } from "./files.ts";
 import { FrameBuffer } from "./frame.ts";
-import { GrowingFile } from "./growing-file.ts";
+import { GrowingFile, type Surroundings } from "./growing-file.ts";
 import type { Arrival } from "./intake.ts";
 import type { RecentIds } from "./recent-ids.ts";
 
@@ -20,11 +18,7 @@ interface Cut {
 }
 
 /** Where the files go, and who is told of them. */
-export interface Place {
-  readonly folder: string;
-  readonly origin: string;
-  readonly limits: SegmentLimits;
-  readonly files: SpoolFiles;
+export interface Place extends Surroundings {
   readonly recent: RecentIds;
   /** So many entries became durable. Comes before those who delivered them hear of it. */
   written(entries: number, group: readonly Arrival[]): void;
@@ -151,8 +145,7 @@ export class GroupCommit {
   }
 
   #newFile(): GrowingFile {
-    const { folder, origin, limits, files } = this.#place;
-    return new GrowingFile(folder, this.#next ?? 0, origin, limits, files, this.#frames);
+    return new GrowingFile(this.#place, this.#next ?? 0, this.#frames);
   }
 
   /** Ends the file that is being filled. */

@@ -8,10 +8,23 @@ import { drawMark, fileName, heading, type Mark } from "./heading.ts";
 import type { Arrival } from "./intake.ts";
 import { joinDeliveries } from "./pieces.ts";
 import { RunCount } from "./runs.ts";
+import type { Spare } from "./spares.ts";
 import type { IdRecord } from "./state.ts";
 
 /** A frame holds no more than this, unless one delivery does: what is read back needs memory for a whole frame. */
 const FRAME_BYTES = 4 << 20;
+/** A file keeps zeros at its end up to this share of what is in it. */
+const KEPT_ZEROS = 1 / 8;
+
+/** Where a file is, and what it is made of. */
+export interface Surroundings {
+  readonly folder: string;
+  readonly origin: string;
+  readonly limits: SegmentLimits;
+  readonly files: SpoolFiles;
+  /** A file to write over; null: make a new one. */
+  readonly takeSpare: () => Spare | null;
+}
 
 /**
  * The file that is being filled. Only what was synced counts; nothing is on disk before its first frame.
@@ -33,12 +46,15 @@ export class GrowingFile {
   readonly #frames: FrameBuffer;
   readonly #mark: Mark = drawMark();
   readonly #runs = new RunCount();
+  readonly #takeSpare: () => Spare | null;
   #file: SpoolFile | null = null;
+  /** Where the zeros end that were there before. */
+  #zerosEnd = 0;
   /** The frame being put together. */
   #groupCount = 0;
   #groupBytes = 0;
 
-  constructor(folder: string, first: number, origin: string, limits: SegmentLimits, files: SpoolFiles, frames: FrameBuffer) {
+  constructor({ folder, origin, limits, files, takeSpare }: Surroundings, first: number, frames: FrameBuffer) {
     this.path = join(folder, fileName(first));
     this.first = first;
     this.#folder = folder;
@@ -46,11 +62,22 @@ export class GrowingFile {
     this.#limits = limits;
     this.#origin = origin;
     this.#frames = frames;
+    this.#takeSpare = takeSpare;
   }
 
   /** Index after the last entry. */
   get next(): number {
     return this.first + this.count;
+  }
+
+  /** Bytes of the file when it is closed, with the zeros that stay at its end. */
+  get length(): number {
+    return this.#keepsZeros ? this.#zerosEnd : this.bytes;
+  }
+
+  get #keepsZeros(): boolean {
+    const zeros = this.#zerosEnd - this.bytes;
+    return zeros > 0 && zeros <= this.bytes * KEPT_ZEROS;
   }
 
   get isFull(): boolean {
@@ -73,10 +100,10 @@ export class GrowingFile {
     const lead = this.bytes === 0 ? heading(this.#origin, this.first, this.#mark) : "";
     const place = { lead, position: this.bytes, mark: this.#mark, first: this.next, count: this.#groupCount };
     const frame = this.#frames.assemble(place, joinDeliveries(group));
-    this.#file ??= await this.#files.create(this.path);
-    await this.#file.write(frame, this.bytes);
-    if (this.bytes > 0) await this.#file.datasync();
-    else await this.#syncNew(this.#file);
+    const file = this.#file ?? (await this.#begin());
+    await file.write(frame, this.bytes);
+    if (this.bytes > 0) await file.datasync();
+    else await this.#syncNew(file);
 
     this.since ??= group[0]?.time ?? null;
     this.bytes += frame.length;
@@ -85,6 +112,24 @@ export class GrowingFile {
     this.#groupCount = 0;
     this.#groupBytes = 0;
     for (const { source, cursor } of group) if (cursor !== undefined) this.cursors.set(source, cursor);
+  }
+
+  async #begin(): Promise<SpoolFile> {
+    const spare = this.#takeSpare();
+    if (spare === null) {
+      this.#file = await this.#files.create(this.path);
+      return this.#file;
+    }
+    this.#file = spare.file;
+    this.#zerosEnd = spare.length;
+    try {
+      await this.#files.rename(spare.path, this.path);
+    } catch (error) {
+      // Under one name or the other; abandon() removes the other.
+      await this.#files.remove(spare.path).catch(() => undefined);
+      throw error;
+    }
+    return spare.file;
   }
 
   /** Content and name, which wait for the disk together. */
@@ -99,6 +144,7 @@ export class GrowingFile {
    */
   async abandon(): Promise<void> {
     if (this.bytes > 0) {
+      this.#zerosEnd = 0;
       await this.#file?.truncate(this.bytes);
       await this.#file?.datasync();
       return;
@@ -116,6 +162,7 @@ export class GrowingFile {
   async close(): Promise<void> {
     const file = this.#file;
     this.#file = null;
+    if (this.#zerosEnd > this.bytes && !this.#keepsZeros) await file?.truncate(this.bytes).catch(() => undefined);
     await file?.close().catch(() => undefined);
   }
 }

@@ -20,13 +20,13 @@ export function fileName(first: number): string {
   return `${digits(first)}.spool`;
 }
 
-/** A file on its way to take the place of a damaged (`mended`) or a missing one (`filler`). */
-export function interimName(first: number, kind: "mended" | "filler"): string {
+/** A file on its way to take the place of a damaged (`mended`) or a missing one (`filler`), or of any that comes (`spare`). */
+export function interimName(first: number, kind: "mended" | "filler" | "spare"): string {
   return `${digits(first)}.${kind}`;
 }
 
 /** The index of the first entry in the file of this name; null when it is no name of that kind. */
-export function parseName(name: string, kind: "spool" | "mended" | "filler"): number | null {
+export function parseName(name: string, kind: "spool" | "mended" | "filler" | "spare"): number | null {
   if (!name.endsWith(`.${kind}`) || name.length !== INDEX_DIGITS + 1 + kind.length) return null;
   return parseDigits(name.slice(0, INDEX_DIGITS));
 }

@@ -6,7 +6,7 @@ import { spoolDamaged } from "./failure.ts";
 import type { SpoolFiles } from "./files.ts";
 import { fileName, parseHeading, parseName } from "./heading.ts";
 import { fillGap, type Loss, setAside } from "./quarantine.ts";
-import { type FoundFrame, type Hole, scanFile } from "./scan.ts";
+import { type FoundFrame, type Hole, scanFile, writtenLength } from "./scan.ts";
 import type { IdRecord, SpoolState } from "./state.ts";
 
 export interface RecoveryOptions {
@@ -72,13 +72,13 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     if (found.hole !== null) {
       const { path } = found;
       if (!quarantine) throw spoolDamaged(path, found.hole.offset, found.hole.reason);
-      quarantined.push(...(await setAside(place, { path, first: file.first, bytes: file.bytes, next })));
+      quarantined.push(...(await setAside(place, { path, first: file.first, bytes: found.written, next })));
       listed = await listFiles(options);
       // Where nothing was left of it, the next file stands in its place.
       i--;
       continue;
     }
-    tornBytes += file.bytes - (found.count === 0 ? 0 : found.intact);
+    tornBytes += found.written - (found.count === 0 ? 0 : found.intact);
     if (found.count === 0) {
       // Nothing in it was ever acknowledged.
       await files.remove(found.path);
@@ -109,14 +109,14 @@ async function finishMending({ folder, files }: RecoveryOptions): Promise<void> 
   }
 }
 
-/** The spool files in order, after those are removed that were archived already. */
+/** The spool files in order, after those are removed that were archived already, or have nothing in them. */
 async function listFiles({ folder, files, state }: RecoveryOptions): Promise<readonly Listed[]> {
   const archived = state.remembered?.next ?? 0;
   const listed: Listed[] = [];
   for (const { name, bytes } of await files.list(folder)) {
     const first = parseName(name, "spool");
-    if (first === null) continue;
-    if (first < archived) await files.remove(join(folder, name));
+    if (first === null && parseName(name, "spare") === null) continue;
+    if (first === null || first < archived) await files.remove(join(folder, name));
     else listed.push({ name, bytes, first });
   }
   return listed;
@@ -159,6 +159,8 @@ interface FileContent {
   rawBytes: number;
   /** Bytes of the file up to its last intact frame. */
   intact: number;
+  /** Bytes of the file without the zeros at its end. */
+  written: number;
   since: Timestamp | null;
   readonly cursors: Map<string, string>;
   readonly ids: IdRecord[];
@@ -172,16 +174,21 @@ async function readFile({ folder, files, origin }: RecoveryOptions, listed: List
     hole: null,
     count: 0,
     rawBytes: 0,
-    intact: listed.bytes,
+    intact: 0,
+    written: 0,
     since: null,
     cursors: new Map(),
     ids: [],
   };
   const file = await files.open(path);
   try {
-    for await (const finding of scanFile({ file, bytes: listed.bytes, origin, first: listed.first, next })) {
+    const bytes = await writtenLength(file, listed.bytes);
+    content.written = bytes;
+    content.intact = bytes;
+    for await (const finding of scanFile({ file, bytes, origin, first: listed.first, next })) {
       if (finding.kind === "hole") return { ...content, hole: finding };
       if (finding.kind === "tear") content.intact = finding.offset;
+      else if (finding.kind === "rest") content.intact = content.written = finding.offset;
       else addFrame(content, finding);
     }
     return content;

@@ -1,13 +1,13 @@
 import { crc32 } from "node:zlib";
 import type { SpoolFile } from "./files.ts";
-import { blankPieces, type FrameHeader, HEADER_BYTES, parseHeader } from "./frame.ts";
+import { blankPieces, type FrameHeader, HEADER_BYTES, parseHeader, SECTOR } from "./frame.ts";
 import { headingBytes, type Mark, parseHeading } from "./heading.ts";
 import { type FoundDelivery, parsePayload } from "./payload.ts";
 
 /** A file to scan, and what is known of it. */
 export interface Scanned {
   readonly file: SpoolFile;
-  /** Its length. */
+  /** Its length, as {@link writtenLength} gives it or exactly up to the end of its last frame. */
   readonly bytes: number;
   readonly origin: string;
   /** Index of its first entry, by its name. */
@@ -16,7 +16,7 @@ export interface Scanned {
   readonly next: number | null;
 }
 
-export type Finding = FoundFrame | Hole | Tear;
+export type Finding = FoundFrame | Hole | Tear | Rest;
 
 /** An intact frame. Its payload holds until the next finding is asked for. */
 export interface FoundFrame {
@@ -43,7 +43,35 @@ export interface Tear {
   readonly offset: number;
 }
 
+/** Zeros of a sector behind the last frame, which nothing was ever written over. */
+export interface Rest {
+  readonly kind: "rest";
+  readonly offset: number;
+}
+
 const LF = 0x0a;
+const ZEROS = Buffer.alloc(1 << 16);
+
+/**
+ * A file's length without the sectors at its end that hold nothing but zeros: it may have been longer before anything was
+ * written to it. To one that grows with its frames it makes no difference, as every frame ends with a line feed: where that
+ * is in such a sector, the disk never got all of the frame.
+ */
+export async function writtenLength(file: SpoolFile, length: number): Promise<number> {
+  const buffer = Buffer.allocUnsafe(ZEROS.length);
+  for (let end = length; end > 0;) {
+    // Pieces begin where sectors do.
+    const start = Math.max(0, Math.ceil(end / ZEROS.length) - 1) * ZEROS.length;
+    const piece = buffer.subarray(0, await file.read(buffer.subarray(0, end - start), start));
+    if (!piece.equals(ZEROS.subarray(0, piece.length))) {
+      let used = piece.length;
+      while (piece[used - 1] === 0) used--;
+      return Math.min(length, Math.ceil((start + used) / SECTOR) * SECTOR);
+    }
+    end = start;
+  }
+  return 0;
+}
 
 /** What lies in a spool file, from front to end; memory is that of one frame. */
 export async function* scanFile(scanned: Scanned): AsyncGenerator<Finding, void, undefined> {
@@ -105,6 +133,10 @@ class Scan {
 
   async #step(): Promise<Finding> {
     const at = this.#at;
+    if (await this.#isBlankFrom(at)) {
+      this.#at = this.#bytes;
+      return { kind: "rest", offset: at };
+    }
     const start = await this.#window.at(at, HEADER_BYTES);
     if (start.length < HEADER_BYTES) {
       return this.#last ? this.#tear() : this.#resume(this.#bytes, "the file ends within a frame's header");
@@ -125,7 +157,8 @@ class Scan {
     const frame = await this.#window.at(at, HEADER_BYTES + header.length);
     const payload = frame.subarray(HEADER_BYTES);
     if (crc32(payload) !== header.crc) {
-      if (this.#last && end === this.#bytes && blankPieces(frame, at, true) > header.blank) return this.#tear();
+      const mayBeTorn = this.#last && blankPieces(frame, at, true) > header.blank;
+      if (mayBeTorn && (await this.#isBlankFrom(end))) return this.#tear();
       return this.#skip(header, end, "a frame's CRC-32 does not hold");
     }
     const deliveries = parsePayload(payload, header);
@@ -133,6 +166,14 @@ class Scan {
     this.#at = end;
     this.#expected += header.count;
     return { kind: "frame", header, payload, deliveries };
+  }
+
+  /** Whether nothing but zeros follows, of less than a sector. */
+  async #isBlankFrom(at: number): Promise<boolean> {
+    const left = this.#bytes - at;
+    if (left >= SECTOR) return false;
+    const rest = await this.#window.at(at, left);
+    return rest.equals(ZEROS.subarray(0, rest.length));
   }
 
   #tear(): Tear {

@@ -17,6 +17,7 @@ import type { Loss } from "./quarantine.ts";
 import { readBack } from "./read-back.ts";
 import { RecentIds } from "./recent-ids.ts";
 import { recover, type RecoveredFile } from "./recover.ts";
+import { Spares } from "./spares.ts";
 import { type IdRecord, SpoolState } from "./state.ts";
 
 export interface SpoolOptions {
@@ -31,6 +32,8 @@ export interface SpoolOptions {
   readonly quarantine?: boolean;
   /** How many ids are remembered, and for how long; 1,000,000 and 24 hours when left out. */
   readonly window?: { readonly ids: number; readonly millis: number };
+  /** Bytes of the shortest file that is kept to be filled again when it is archived; 1 MiB when left out. */
+  readonly spareFrom?: number;
   /** Told of every file that was ended, by its limits, by a failure or by {@link Spool.cut}. Must not throw. */
   readonly onClosed?: (file: ClosedFile) => void;
 }
@@ -45,6 +48,7 @@ export interface Recovery {
   readonly quarantined: readonly Loss[];
 }
 
+const DEFAULT_SPARE_FROM = 1 << 20;
 const DEFAULT_WINDOW = { ids: 1_000_000, millis: 86_400_000 };
 /** Removals tried when a file is retired: more than come, so that they get fewer once the disk lets them. */
 const LEFTOVERS_A_TURN = 4;
@@ -52,6 +56,8 @@ const LEFTOVERS_A_TURN = 4;
 /** A closed file, with what the state is to keep of it. */
 interface Held extends ClosedFile {
   readonly cursors: ReadonlyMap<string, string>;
+  /** Of the file, with zeros at its end. */
+  readonly length: number;
   /** Until the state has them. */
   ids: readonly IdRecord[];
 }
@@ -79,6 +85,7 @@ export class Spool implements AsyncDisposable {
   /** Writing to the state, one after the other. */
   #stateTurn: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | null = null;
+  readonly #spares: Spares;
   /** Archived files that could not be removed yet. */
   readonly #leftovers: string[] = [];
 
@@ -97,7 +104,8 @@ export class Spool implements AsyncDisposable {
     this.#recent = new RecentIds(window);
     this.#cursors = state.cursors();
     for (const { cursors } of recovered.files) for (const [source, cursor] of cursors) this.#cursors.set(source, cursor);
-    this.#pending = recovered.files.map((file) => ({ ...file, ids: [] }));
+    this.#pending = recovered.files.map((file) => ({ ...file, length: file.fileBytes, ids: [] }));
+    this.#spares = new Spares(folder, this.#files, options.spareFrom ?? DEFAULT_SPARE_FROM);
     const last = recovered.files.at(-1);
     this.#commit = new GroupCommit(
       {
@@ -105,6 +113,7 @@ export class Spool implements AsyncDisposable {
         origin: options.origin,
         limits: options.limits,
         files: this.#files,
+        takeSpare: () => this.#spares.take(),
         recent: this.#recent,
         written: (entries, group) => {
           this.#entries += entries;
@@ -267,7 +276,7 @@ export class Spool implements AsyncDisposable {
       this.#pending = this.#pending.slice(1);
       this.#pendingBytes -= held.fileBytes;
       this.#entries -= count;
-      this.#leftovers.push(held.path);
+      if (!this.#spares.offer(held)) this.#leftovers.push(held.path);
       await this.#removeLeftovers();
     });
   }
@@ -300,11 +309,12 @@ export class Spool implements AsyncDisposable {
   async #close(): Promise<void> {
     await this.#commit.close();
     await this.#stateTurn;
+    await this.#spares.close();
     this.#state.close();
   }
 
-  #hold({ path, first, count, rawBytes, bytes, cursors, ids }: GrowingFile, since: Timestamp): ClosedFile {
-    const held: Held = { path, first, count, rawBytes, fileBytes: bytes, since, cursors, ids };
+  #hold({ path, first, count, rawBytes, bytes, length, cursors, ids }: GrowingFile, since: Timestamp): ClosedFile {
+    const held: Held = { path, first, count, rawBytes, fileBytes: bytes, length, since, cursors, ids };
     this.#pending = [...this.#pending, held];
     this.#pendingBytes += bytes;
     // What fails here is tried again when a later file is closed, or this one retired.

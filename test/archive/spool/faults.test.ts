@@ -46,7 +46,7 @@ function checkLedger({ archived, acked }: Ledger): void {
 const limits = { ...LIMITS, entries: 6 };
 
 /** A spool's life; what the disk refuses in it is `spool.failed` and never anything else. */
-async function life(files: FaultyFiles, folder: string, ledger: Ledger): Promise<void> {
+async function life(files: FaultyFiles, folder: string, ledger: Ledger, spareFrom: number): Promise<void> {
   const attempt = async (work: () => Promise<unknown>): Promise<void> => {
     try {
       await work();
@@ -56,7 +56,7 @@ async function life(files: FaultyFiles, folder: string, ledger: Ledger): Promise
   };
   for (let round = 0; round < 2; round++) {
     await attempt(async () => {
-      const spool = await openSpool(folder, { files, limits });
+      const spool = await openSpool(folder, { files, limits, spareFrom });
       try {
         if (spool.next === null) spool.start(0);
         const name = (what: string): string => `${round} ${what}`;
@@ -92,34 +92,39 @@ const faults: readonly Fault[] = (["EIO", "ENOSPC", "EROFS"] as const).flatMap((
 ]);
 
 test.each([
-  ["once", 1],
-  ["from there on", Number.POSITIVE_INFINITY],
-])("every call of the file system fails in turn, %s: what was acknowledged is there once and in order", async (_, times) => {
-  const healthy = new FaultyFiles();
-  const whole = new Ledger();
-  const folder = newFolder();
-  await life(healthy, folder, whole);
-  expect(whole.acked.size).toBe(18);
-  await checkWithHealthyDisk(folder, whole);
+  ["once", "each file is new", 1, Number.POSITIVE_INFINITY],
+  ["from there on", "each file is new", Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY],
+  ["once", "archived files are filled again", 1, 0],
+  ["from there on", "archived files are filled again", Number.POSITIVE_INFINITY, 0],
+])(
+  "every call of the file system fails in turn, %s, and %s: what was acknowledged is there once and in order",
+  async (_, __, times, spareFrom) => {
+    const healthy = new FaultyFiles();
+    const whole = new Ledger();
+    const folder = newFolder();
+    await life(healthy, folder, whole, spareFrom);
+    expect(whole.acked.size).toBe(18);
+    await checkWithHealthyDisk(folder, whole);
 
-  const refused = new Set<string>();
-  for (let call = 0; call < healthy.calls.length; call++) {
-    const fault = faults[call % 2 === 0 ? call % faults.length : (call * 5 + 1) % faults.length];
-    for (const when of ["before", "after"] as const) {
-      const files = new FaultyFiles();
-      files.plan = (at) => (fault !== undefined && at >= call && at < call + times ? { ...fault, when } : null);
-      const ledger = new Ledger();
-      const at = newFolder();
-      await life(files, at, ledger);
-      expect(files.descriptors).toBe(0);
-      if (ledger.acked.size < whole.acked.size) refused.add(files.calls[call] ?? "");
-      // A single failure costs no more than the calls that met it: the rest of the life goes on.
-      if (times === 1 && files.calls[call] === "write") expect(ledger.acked.size).toBeGreaterThanOrEqual(15);
-      await checkWithHealthyDisk(at, ledger);
+    const refused = new Set<string>();
+    for (let call = 0; call < healthy.calls.length; call++) {
+      const fault = faults[call % 2 === 0 ? call % faults.length : (call * 5 + 1) % faults.length];
+      for (const when of ["before", "after"] as const) {
+        const files = new FaultyFiles();
+        files.plan = (at) => (fault !== undefined && at >= call && at < call + times ? { ...fault, when } : null);
+        const ledger = new Ledger();
+        const at = newFolder();
+        await life(files, at, ledger, spareFrom);
+        expect(files.descriptors).toBe(0);
+        if (ledger.acked.size < whole.acked.size) refused.add(files.calls[call] ?? "");
+        // A single failure costs no more than the calls that met it: the rest of the life goes on.
+        if (times === 1 && files.calls[call] === "write") expect(ledger.acked.size).toBeGreaterThanOrEqual(15);
+        await checkWithHealthyDisk(at, ledger);
+      }
     }
-  }
-  expect([...refused]).toEqual(expect.arrayContaining(["create", "write", "datasync", "syncFolder"]));
-});
+    expect([...refused]).toEqual(expect.arrayContaining(["create", "write", "datasync", "syncFolder"]));
+  },
+);
 
 test("a full disk refuses, and the spool goes on by itself once there is room", async () => {
   const files = new FaultyFiles();

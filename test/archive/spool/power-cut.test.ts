@@ -7,6 +7,9 @@ import { commitOf, delivery, entriesOf, newFolder, openSpool, seeded } from "./f
 import { ForgetfulFiles } from "./forgetful-files.ts";
 
 const limits = { ...LIMITS, entries: 8 };
+/** From how many bytes on archived files are filled again. */
+const ALWAYS = 0;
+const NEVER = Number.POSITIVE_INFINITY;
 /** Entries longer than a sector, so that frames are torn in many ways. */
 const text = (name: string): string => `${name} ${name.repeat(300)}`;
 
@@ -45,10 +48,10 @@ async function life(spool: Spool, ledger: Ledger, life_: string): Promise<void> 
 }
 
 /** Opens, lives and closes; the power may go at any time. */
-async function liveOn(files: ForgetfulFiles, folder: string, ledger: Ledger, name: string): Promise<void> {
+async function liveOn(files: ForgetfulFiles, folder: string, ledger: Ledger, name: string, spareFrom: number): Promise<void> {
   let spool: Spool | null = null;
   try {
-    spool = await openSpool(folder, { files, limits });
+    spool = await openSpool(folder, { files, limits, spareFrom });
     await life(spool, ledger, name);
   } catch (error) {
     if (!isSteleError(error, "spool.failed") || !files.isOff) throw error;
@@ -79,17 +82,21 @@ async function checkAll(files: ForgetfulFiles, folder: string, ledger: Ledger): 
 }
 
 test.each([
-  ["nothing that was not synced is there", null],
-  ["some of it is there, sector by sector", 1],
-  ["some of it, drawn again", 2],
+  ["nothing that was not synced is there", "each file is new", null, NEVER],
+  ["some of it is there, sector by sector", "each file is new", 1, NEVER],
+  ["some of it, drawn again", "each file is new", 2, NEVER],
+  ["nothing that was not synced is there", "archived files are filled again", null, ALWAYS],
+  ["some of it is there, sector by sector", "archived files are filled again", 1, ALWAYS],
+  ["some of it, drawn again", "archived files are filled again", 2, ALWAYS],
+  ["some of it, drawn once more", "archived files are filled again", 3, ALWAYS],
 ])(
-  "the power goes at every call of the file system in turn; %s: all that was acknowledged is there once, in order",
-  async (_, seed) => {
+  "the power goes at every call of the file system in turn; %s, and %s: all that was acknowledged is there once, in order",
+  async (_, __, seed, spareFrom) => {
     const whole = new ForgetfulFiles();
     const wholeFolder = newFolder();
     const full = new Ledger();
-    await liveOn(whole, wholeFolder, full, "A");
-    await liveOn(whole, wholeFolder, full, "B");
+    await liveOn(whole, wholeFolder, full, "A", spareFrom);
+    await liveOn(whole, wholeFolder, full, "B", spareFrom);
     expect(full.acked.size).toBe(22);
     const total = whole.calls;
     await checkAll(whole, wholeFolder, full);
@@ -101,12 +108,12 @@ test.each([
       const folder = newFolder();
       const ledger = new Ledger();
       files.powerCut = { call, when: call % 2 === 0 ? "before" : "after" };
-      await liveOn(files, folder, ledger, "A");
-      if (!files.isOff) await liveOn(files, folder, ledger, "B");
+      await liveOn(files, folder, ledger, "A", spareFrom);
+      if (!files.isOff) await liveOn(files, folder, ledger, "B", spareFrom);
       files.crash(draw);
       // And once more while that is being recovered.
       files.powerCut = { call: files.calls + (call % 7), when: "before" };
-      await liveOn(files, folder, ledger, "C");
+      await liveOn(files, folder, ledger, "C", spareFrom);
       files.crash(draw);
       torn += await checkAll(files, folder, ledger);
     }

@@ -51,6 +51,7 @@ async function main(order: ChildOrder): Promise<void> {
     limits: { entries: 24, ageMillis: 40 },
     lingerMillis: 3,
     files: filesWithPoints(nodeFiles, onPoint),
+    spareFrom: 0,
   });
   await log.open();
   writeSync(1, "open\n");
