@@ -3,7 +3,7 @@ import { SteleError } from "../core/error.ts";
 import { type Timestamp, timestamp } from "../core/time.ts";
 import { type Acknowledgement, type FindingRecord, tidy } from "./finding-record.ts";
 import { type AcknowledgementEntry, formatSweepEntry } from "./report.ts";
-import { entriesOf, readSweepEntries, type RestoreOptions } from "./restore.ts";
+import { entriesOf, readSweepEntries, restoreOwed, type RestoreOptions } from "./restore.ts";
 import type { PendingReport } from "./state/pending-reports.ts";
 import type { SweepState } from "./state/state.ts";
 import { heading } from "./state/write-report.ts";
@@ -73,6 +73,7 @@ export function acknowledgementLines(
  * @throws SteleError `sweep.failed`, `log.unsound`, `store.*`: nothing was taken over then
  */
 export async function followAcknowledgements(archive: Archive, state: SweepState, options: RestoreOptions = {}): Promise<number> {
+  await restoreOwed(archive, state, options);
   const from = state.sweepsRead;
   const end = await entriesOf(archive, options.signal);
   if (end === null || end <= from) return 0;

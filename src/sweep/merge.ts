@@ -2,13 +2,15 @@ import { type Verdict, verdict } from "../archive/finding.ts";
 import { SteleError } from "../core/error.ts";
 import { findingId } from "./alarm.ts";
 import { addCost, type Cost, NO_COST } from "./cost.ts";
+import { describeUncovered, type Uncovered, uncovered } from "./coverage.ts";
 import { ROUNDS } from "./place.ts";
 import type { Standing, SweptFinding, SweptLog } from "./result.ts";
 import { formatShard, parseShard } from "./shard.ts";
 import type { RoundJson, RoundLogJson, SweepJson } from "./sweep-json.ts";
 
 /**
- * One result of the shards' results. Where shards are missing, it says so, and what they would have looked at could not be told.
+ * One result of the shards' results. Where shards are missing, or were not asked for the same, it says so, and what they would have
+ * looked at could not be told.
  * Shards that saw different logs of one size are two views of one log: that is a finding.
  *
  * @throws SteleError `input.invalid` when they are not of one archive, divided in one way, each once
@@ -21,14 +23,25 @@ export function mergeSweeps(parts: readonly SweepJson[]): SweepJson {
       throw new SteleError("input.invalid", `merge: expected results of one archive, got ${first.origin} and ${origin}`);
   }
   const { given, missing } = shardsOf(parts);
-  const lacking = missing.map((shard) => `the blocks of shard ${shard}: its result was not given`);
+  const left = uncovered(parts);
+  const lacking = [
+    ...missing.map((shard) => `the blocks of shard ${shard}: its result was not given`),
+    ...left.map(describeUncovered),
+  ];
   const findings = [...mergeFindings(parts), ...splitViews(parts)];
-  const told = verdict(findings.filter(({ standing, acknowledged }) => standing !== "gone" && acknowledged === null));
-  const overall: Verdict = told === "sound" && missing.length > 0 ? "unknown" : told;
+  const told = [
+    standingVerdict(findings),
+    ...parts.filter((part) => part.verdict !== standingVerdict(part.findings)).map((part) => part.verdict),
+  ];
+  const overall: Verdict = told.includes("unsound")
+    ? "unsound"
+    : told.includes("unknown") || lacking.length > 0
+      ? "unknown"
+      : "sound";
   return {
     ok: overall === "sound",
     verdict: overall,
-    complete: missing.length === 0 && parts.every(({ complete }) => complete),
+    complete: lacking.length === 0 && parts.every(({ complete }) => complete),
     origin: first.origin,
     shard: given.join(","),
     started: least(parts.map(({ started }) => started)),
@@ -36,9 +49,19 @@ export function mergeSweeps(parts: readonly SweepJson[]): SweepJson {
     logs: namesOf(parts.flatMap(({ logs }) => logs)).map((name) => mergeLog(name, parts)),
     findings,
     notObservable: [...new Set([...lacking, ...parts.flatMap(({ notObservable }) => notObservable)])],
-    rounds: ROUNDS.flatMap((round) => mergeRound(parts.flatMap(({ rounds }) => rounds.filter((one) => one.round === round)))),
+    rounds: ROUNDS.flatMap((round) =>
+      mergeRound(
+        parts.flatMap(({ rounds }) => rounds.filter((one) => one.round === round)),
+        left.filter((one) => one.round === round),
+      ),
+    ),
     cost: total(parts.map(({ cost }) => cost)),
   };
+}
+
+/** What findings add up to that are there and that nobody answers for. */
+function standingVerdict(findings: readonly SweptFinding[]): Verdict {
+  return verdict(findings.filter(({ standing, acknowledged }) => standing !== "gone" && acknowledged === null));
 }
 
 function shardsOf(parts: readonly SweepJson[]): { given: string[]; missing: string[] } {
@@ -75,8 +98,8 @@ function mergeFinding(a: SweptFinding, b: SweptFinding): SweptFinding {
     seen: a.seen || b.seen,
     firstSeen: least([a.firstSeen, b.firstSeen]),
     lastSeen: most([a.lastSeen, b.lastSeen]),
-    // Whoever does not know that someone answers for it has only not heard yet.
-    acknowledged: a.acknowledged ?? b.acknowledged,
+    // Whoever does not know that someone answers for it has only not heard yet; what is gone is answered for no more.
+    acknowledged: (open.length === 0 ? [a, b] : open).find(({ acknowledged }) => acknowledged !== null)?.acknowledged ?? null,
   };
 }
 
@@ -125,7 +148,7 @@ function mergeLog(name: string, parts: readonly SweepJson[]): SweptLog {
   };
 }
 
-function mergeRound(parts: readonly RoundJson[]): RoundJson[] {
+function mergeRound(parts: readonly RoundJson[], left: readonly Uncovered[]): RoundJson[] {
   const [first] = parts;
   if (first === undefined) return [];
   const logs = parts.flatMap((part) => part.logs);
@@ -135,13 +158,19 @@ function mergeRound(parts: readonly RoundJson[]): RoundJson[] {
       started: least(parts.map(({ started }) => started)),
       ended: most(parts.map(({ ended }) => ended)),
       cost: total(parts.map((part) => part.cost)),
-      logs: namesOf(logs).map((name) => mergeRoundLog(logs.filter(({ log }) => log === name))),
+      logs: namesOf(logs).map((name) =>
+        mergeRoundLog(
+          logs.filter(({ log }) => log === name),
+          left.filter(({ log }) => log === name),
+        ),
+      ),
     },
   ];
 }
 
-function mergeRoundLog(parts: readonly RoundLogJson[]): RoundLogJson {
-  const reasons = [...new Set(parts.flatMap(({ why }) => (why === null ? [] : [why])))];
+function mergeRoundLog(parts: readonly RoundLogJson[], left: readonly Uncovered[]): RoundLogJson {
+  const lacking = left.map(({ shard }) => `not in the result of shard ${shard}`);
+  const reasons = [...new Set([...parts.flatMap(({ why }) => (why === null ? [] : [why])), ...lacking])];
   return {
     log: parts[0]?.log ?? "",
     blocks: span(parts.map(({ blocks }) => blocks)),
@@ -149,7 +178,7 @@ function mergeRoundLog(parts: readonly RoundLogJson[]): RoundLogJson {
     checked: sum(parts.map(({ checked }) => checked)),
     entries: sum(parts.map(({ entries }) => entries)),
     bytes: sum(parts.map(({ bytes }) => bytes)),
-    complete: parts.every(({ complete }) => complete),
+    complete: left.length === 0 && parts.every(({ complete }) => complete),
     why: reasons.length === 0 ? null : reasons.join("; "),
   };
 }

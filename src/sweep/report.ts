@@ -135,7 +135,7 @@ export type SweepEntry = RoundReport | AcknowledgementEntry | StateEntry;
 
 const origin = text(512).refine(isKeyName, "expected an origin");
 const logName = text(256);
-const shard = z.string().regex(/^[1-9]\d{0,3}\/[1-9]\d{0,3}$/, "expected a shard such as 2/4");
+const shard = z.string().regex(/^[1-9]\d{0,4}\/[1-9]\d{0,4}$/, "expected a shard such as 2/4");
 const range = z.strictObject({ first: counter, end: counter });
 const remark = text(4000);
 

@@ -1,7 +1,11 @@
 import type { Archive } from "../archive/archive.ts";
 import { openLog, readEntries } from "../archive/log-reader.ts";
+import { utf8 } from "../core/bytes.ts";
+import { parseCheckpoint } from "../core/checkpoint.ts";
 import { isSteleError, SteleError } from "../core/error.ts";
+import { logKey, MANIFESTS_PREFIX } from "../core/layout.ts";
 import { toMillis } from "../core/time.ts";
+import { confirmHeads } from "./confirm-heads.ts";
 import { Fold, type Folded } from "./fold.ts";
 import { formatOf, parseSweepEntry, type SweepEntry, SWEEPS_LOG } from "./report.ts";
 import type { SweepState } from "./state/state.ts";
@@ -38,11 +42,38 @@ const LINE_FEED = 0x0a;
 export async function restore(archive: Archive, state: SweepState, options: RestoreOptions = {}): Promise<Swept | null> {
   const folded = await readSweeps(archive, options);
   if (folded === null) return null;
+  const confirmed = { ...folded, logs: await confirmHeads(archive, folded.logs, options.signal) };
   state.atomically(() => {
-    state.adopt(folded);
-    state.readSweepsTo(folded.end);
+    state.adopt(confirmed);
+    state.readSweepsTo(confirmed.end);
   });
-  return folded;
+  return confirmed;
+}
+
+/**
+ * Begins sweeps where the log of sweeps is there to be read, and can't be believed: whoever spoils it must not stop them. What it
+ * says is owed from then on ({@link restoreOwed}).
+ * @throws the error where it says that the log can't be read now, or is of a newer release: then it is tried again
+ */
+export function beginUnrestored(state: SweepState, error: unknown): void {
+  if (!isSteleError(error) || error.code.startsWith("store.") || error.code.startsWith("sweep.")) throw error;
+  state.setTakenOver("owed");
+}
+
+/**
+ * Where sweeps began though the log of sweeps could not be understood then: the heads that it tells of are held against the logs
+ * once it can be.
+ * @throws as {@link restore}
+ */
+export async function restoreOwed(archive: Archive, state: SweepState, options: RestoreOptions = {}): Promise<void> {
+  if (state.takenOver !== "owed") return;
+  const folded = await readSweeps(archive, options);
+  if (folded === null) return;
+  const heads = await confirmHeads(archive, folded.logs, options.signal);
+  state.atomically(() => {
+    state.keepCheckpoints(heads.map(({ checkpoint }) => parseCheckpoint(utf8(checkpoint))));
+    state.setTakenOver("unproven");
+  });
 }
 
 /** What the archive's log of sweeps adds up to; null where there is none. @throws as {@link restore} */
@@ -90,9 +121,17 @@ export async function entriesOf(archive: Archive, signal?: AbortSignal): Promise
     const { head } = await openLog(archive, SWEEPS_LOG, signal);
     return head.manifest.entries.first + head.manifest.entries.count;
   } catch (error) {
-    if (isSteleError(error, "log.not-found")) return null;
-    throw error;
+    if (!isSteleError(error, "log.not-found")) throw error;
+    if (!(await hasManifests(archive, signal))) return null;
+    throw new SteleError("log.unsound", `log ${SWEEPS_LOG}: none of its manifests is signed by a key that is believed`, {
+      cause: error,
+    });
   }
+}
+
+async function hasManifests({ store }: Archive, signal?: AbortSignal): Promise<boolean> {
+  for await (const _ of store.versions(logKey(SWEEPS_LOG, MANIFESTS_PREFIX), { signal, limit: 1 })) return true;
+  return false;
 }
 
 function understand(archive: Archive, index: number, line: Uint8Array): SweepEntry | null {

@@ -125,6 +125,7 @@ export async function sweep(archive: Archive, options: SweepOptions): Promise<Sw
     });
   }
   for (const round of ROUNDS) if (!rounds.includes(round)) notSeen.add(NOT_ASKED[round]);
+  if (rounds.includes("head") && !context.stopped()) state.forgetHeld();
   state.endSweep();
   return {
     verdict: currentVerdict(state),
@@ -168,7 +169,7 @@ function makeContext(archive: Archive, options: SweepOptions, parts: Parts): { c
     pool: parts.pool,
     shard: options.shard ?? WHOLE,
     observers: options.observers ?? [],
-    checkpoints: options.checkpoints ?? [],
+    checkpoints: options.state.keepCheckpoints(options.checkpoints ?? []),
     policy: options.policy ?? {},
     anchors: options.anchors ?? NO_POLICY,
     graceMillis: options.graceMillis ?? DEFAULT_GRACE_MS,

@@ -6,6 +6,7 @@ import { findingId } from "../../src/sweep/alarm.ts";
 import { NO_COST } from "../../src/sweep/cost.ts";
 import { mergeSweeps } from "../../src/sweep/merge.ts";
 import type { SweptFinding } from "../../src/sweep/result.ts";
+import { ownsLog } from "../../src/sweep/shard.ts";
 import { parseSweepJson, type SweepJson } from "../../src/sweep/sweep-json.ts";
 import { NOW, ORIGIN } from "../archive/fixture.ts";
 import { refusal } from "../core/refusal.ts";
@@ -128,3 +129,56 @@ test.each(["", "{}", "[]", JSON.stringify({ ...part("1/1"), shard: "one" }), JSO
     expect(refusal(() => parseSweepJson(text, "file"))).toBe("input.invalid");
   },
 );
+
+test("who answered for a finding that is gone does not answer for the one that another shard sees now", () => {
+  const acknowledged = { by: "ann", why: "known", at: AT, until: null };
+  const gone = part("1/2", { findings: [swept(STRAY, { standing: "gone", seen: false, acknowledged })] });
+  const merged = mergeSweeps([gone, part("2/2", { verdict: "unsound", findings: [swept(STRAY)] })]);
+  expect(merged).toMatchObject({ verdict: "unsound", findings: [{ standing: "new", acknowledged: null }] });
+});
+
+describe("what one shard was asked for and another was not is not covered:", () => {
+  const [locks] = part("1/1").rounds;
+  if (locks === undefined) throw new Error("no round");
+
+  test("a round", () => {
+    const merged = mergeSweeps([part("1/2", { rounds: [locks, { ...locks, round: "content" }] }), part("2/2")]);
+    expect(merged).toMatchObject({ ok: false, verdict: "unknown", complete: false });
+    expect(merged.notObservable[0]).toBe("the content round over log app by shard 2/2: not in its result");
+    expect(merged.rounds.map(({ logs }) => logs[0]?.complete)).toEqual([true, false]);
+  });
+
+  test("a log", () => {
+    const other = { ...locks, logs: locks.logs.map((log) => ({ ...log, log: "other" })) };
+    const merged = mergeSweeps([part("1/2"), part("2/2", { rounds: [other] })]);
+    expect(merged).toMatchObject({ ok: false, verdict: "unknown", complete: false });
+    expect(merged.notObservable.slice(0, 2)).toEqual([
+      "the locks round over log other by shard 1/2: not in its result",
+      "the locks round over log app by shard 2/2: not in its result",
+    ]);
+  });
+
+  test("a head, which one shard looks at for all", () => {
+    const head = { ...locks, round: "head" as const };
+    const owner = [1, 2].find((i) => ownsLog({ i, n: 2 }, "app"));
+    const parts = [1, 2].map((i) => part(`${i}/2`, { rounds: [{ ...head, logs: i === owner ? head.logs : [] }, locks] }));
+    expect(mergeSweeps(parts)).toMatchObject({ verdict: "sound", complete: true });
+    const without = parts.map((one) => ({
+      ...one,
+      rounds: one.rounds.map((r) => (r.round === "head" ? { ...r, logs: [] } : r)),
+    }));
+    const merged = mergeSweeps(without);
+    expect(merged).toMatchObject({ verdict: "unknown", complete: false });
+    expect(merged.notObservable[0]).toBe(`the head round over log app by shard ${owner}/2: not in its result`);
+  });
+
+  test("and no less where it is merged further", () => {
+    const merged = mergeSweeps([mergeSweeps([part("1/3"), part("3/3", { rounds: [] })]), part("2/3")]);
+    expect(merged).toMatchObject({ ok: false, verdict: "unknown", complete: false });
+  });
+});
+
+test("a shard's verdict is not better for being merged", () => {
+  expect(mergeSweeps([part("1/2"), part("2/2", { verdict: "unsound", ok: false })]).verdict).toBe("unsound");
+  expect(mergeSweeps([part("1/2"), part("2/2", { verdict: "unknown", ok: false })]).verdict).toBe("unknown");
+});

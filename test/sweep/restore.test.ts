@@ -9,7 +9,10 @@ import { readSweeps, restore } from "../../src/sweep/restore.ts";
 import type { SweepState } from "../../src/sweep/state/state.ts";
 import { withFaults } from "../../src/store/fault.ts";
 import { MemoryStore } from "../../src/store/memory/memory.ts";
-import { commitLines, openWriter, OWNER } from "../archive/fixture.ts";
+import type { SweepResult } from "../../src/sweep/result.ts";
+import { sweep } from "../../src/sweep/sweep.ts";
+import { commitLines, openWriter, OWNER, SUCCESSOR } from "../archive/fixture.ts";
+import { manifest, versionOf } from "./fixture.ts";
 import {
   alarmsOf,
   Clock,
@@ -91,7 +94,7 @@ describe("a machine without a state", () => {
     expect(known(second)).toEqual(known(first));
     expect(second.ledger.open().map(({ code, acknowledged }) => [code, acknowledged?.by])).toEqual(
       expect.arrayContaining([
-        ["segment.altered", undefined],
+        ["lock.expiring", undefined],
         ["log.truncated", "kim"],
         ["lock.short", undefined],
         ["object.shadowed", undefined],
@@ -209,6 +212,68 @@ describe("a machine without a state", () => {
     );
     await expect(restore({ ...archive, store: changed }, state)).rejects.toThrow();
     expect(state.isNew).toBe(true);
+  });
+
+  test("the key of the log of sweeps makes nobody the signer of another log", async () => {
+    const stranger = signerFromSeed(`${ORIGIN}/app`, new Uint8Array(32).fill(66));
+    const first = machine();
+    const head = await remembered(300, { keys: [stranger.key] });
+    first.advanceHead(head);
+    first.report(summary({ logs: [roundLog(head)] }));
+    await record(archive, first, spool);
+    expect((await restored()).log("app")?.keys.map(({ vkey }) => vkey)).toEqual([OWNER.rename(`${ORIGIN}/app`).key.vkey]);
+  });
+
+  test("a key that the log itself has let sign is taken over", async () => {
+    const writer = await openWriter(archive, { now: clock.read });
+    await writer.rotate(SUCCESSOR);
+    const first = machine();
+    await sweep(archive, { state: first, now: clock.read, rounds: ["head"], threads: 1 });
+    const keys = first.log("app")?.keys.map(({ vkey }) => vkey);
+    expect(keys).toEqual([SUCCESSOR.rename(`${ORIGIN}/app`).key.vkey]);
+    await record(archive, first, spool);
+    expect((await restored()).log("app")?.keys.map(({ vkey }) => vkey)).toEqual(keys);
+  });
+
+  test("a head that is not what its checkpoint says is taken over by nobody", async () => {
+    const first = machine();
+    first.advanceHead({ ...(await remembered(300)), name: "other" });
+    first.report(summary());
+    await record(archive, first, spool);
+    await expect(restored()).rejects.toMatchObject({ code: "sweep.failed" });
+  });
+
+  test("what can't be believed now is held against the logs once it can be", async () => {
+    const writer = await openWriter(archive, { now: clock.read });
+    for (const line of ["a", "b", "c"]) await commitLines(writer, [line]);
+    const first = machine();
+    const run = (state: SweepState, of: Archive): Promise<SweepResult> =>
+      sweep(of, { state, now: clock.read, rounds: ["head"], threads: 1 });
+    await run(first, archive);
+    await record(archive, first, spool);
+    // Someone cuts off a tail, and takes away what says whose key signs the log of sweeps.
+    const last = manifest(2);
+    store.vanish(last, await versionOf(store, last));
+    const undescribed: Archive = { ...archive, description: null, keys: [OWNER.key] };
+    const second = machine();
+    await expect(restore(undescribed, second)).rejects.toMatchObject({ code: "log.unsound" });
+    second.setTakenOver("owed");
+    expect((await run(second, undescribed)).notObservable.join("\n")).toContain("can't be understood");
+    await followAcknowledgements(archive, second);
+    const { findings } = await run(second, archive);
+    expect(findings.find(({ code }) => code === "log.truncated")).toMatchObject({ log: "app", standing: "new" });
+  });
+
+  test("what was read from the archive itself may have been cut off with it, and that is said once", async () => {
+    const first = machine();
+    first.advanceHead(await remembered(3));
+    first.report(summary());
+    await record(archive, first, spool);
+    const second = await restored();
+    const said = async (): Promise<string> =>
+      (await sweep(archive, { state: second, now: clock.read, rounds: ["head"], threads: 1 })).notObservable.join("\n");
+    expect(await said()).toContain("from _sweeps alike");
+    expect(await said()).not.toContain("from _sweeps alike");
   });
 
   test("nothing is restored over what is known", async () => {

@@ -28,6 +28,9 @@ export interface AnchorObject {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
+/** The anchor comes first at its key, as it is put where nothing is. More versions before it are somebody's work. */
+const MAX_READ = 16;
+
 /** The id in an anchor's key. */
 export function anchorId(bytes: Uint8Array): string {
   return toHex(sha256(bytes)).slice(0, 16);
@@ -73,13 +76,13 @@ export async function* listAnchors(
  * Reads the object that a place's key names: the oldest version whose hash begins with its id. Nothing else counts, so that
  * nobody can put another anchor in its place.
  * @returns null when no version is it
- * @throws SteleError `store.*` when a version that might be it can't be read
+ * @throws SteleError `store.*` when a version that might be it can't be read, or there are too many
  */
 export async function readAnchor({ kind, store, id, versions }: AnchorPlace, signal?: AbortSignal): Promise<AnchorObject | null> {
   const maxBytes = kind === "timestamp" ? MAX_STAMPED_BYTES : MAX_NOTE_BYTES;
   let unread: SteleError | null = null;
-  for (const version of versions.toReversed()) {
-    if (version.kind !== "object" || version.size > maxBytes) continue;
+  const candidates = versions.filter((version) => version.kind === "object" && version.size <= maxBytes).toReversed();
+  for (const version of candidates.slice(0, MAX_READ)) {
     try {
       const { body } = await store.get(version.key, { versionId: version.versionId, maxBytes, signal });
       if (anchorId(body) === id) return { version, bytes: body };
@@ -87,6 +90,10 @@ export async function readAnchor({ kind, store, id, versions }: AnchorPlace, sig
       if (!isSteleError(error) || signal?.aborted === true) throw error;
       if (error.code !== "store.not-found" && error.code !== "store.too-large") unread ??= error;
     }
+  }
+  if (unread === null && candidates.length > MAX_READ) {
+    const message = `${store.url}: ${candidates.length} versions lie at ${candidates[0]?.key}, and the first ${MAX_READ} are not what it names`;
+    throw new SteleError("store.too-large", message);
   }
   if (unread !== null) throw new SteleError(unread.code, unread.message, { cause: unread });
   return null;

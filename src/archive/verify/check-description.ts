@@ -24,6 +24,7 @@ export interface DescriptionCheck {
   /** Whether locks and other versions are looked at. */
   readonly locks: boolean;
   readonly now: number;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Checks `archive.json` or a `log.json`: there, signed, of the right origin, locked, not shadowed. */
@@ -31,16 +32,16 @@ export async function checkDescription(
   store: Store,
   check: DescriptionCheck,
 ): Promise<{ stored: StoredDescription | null; refused: SteleError | null; findings: Finding[] }> {
-  const { key, kind, keys, log, origin, locks, now } = check;
+  const { key, kind, keys, log, origin, locks, now, signal } = check;
   let stored: StoredDescription | null;
   try {
-    stored = await readDescription(store, key, kind, keys);
+    stored = await readDescription(store, key, kind, keys, signal);
   } catch (error) {
-    if (!isSteleError(error) || (kind === "archive" && error.code === "log.key")) throw error;
+    if (!isSteleError(error) || signal?.aborted === true || (kind === "archive" && error.code === "log.key")) throw error;
     return { stored: null, refused: error, findings: [finding(codeOf(error.code), log, error.message, { object: key })] };
   }
   if (stored === null) {
-    const direct = await askFor(store, key, null);
+    const direct = await askFor(store, key, null, signal);
     if (direct !== null) {
       const why = isSteleError(direct)
         ? `whether it is there can't be told: ${direct.message}`
@@ -73,7 +74,7 @@ export async function checkDescription(
     sha256: sha256(bytes),
     unreadable: "description.unreadable",
   } as const;
-  const place = await examinePlace(store, named, await versionsOf(store, key));
+  const place = await examinePlace(store, named, await versionsOf(store, key, signal), signal);
   if (place.present === null) {
     const message = `the listing left out ${key}, which was read: what else lies there can't be told`;
     findings.push(finding("description.unreadable", log, message, { object: key }));
@@ -84,7 +85,7 @@ export async function checkDescription(
       mode: description.retention.mode,
       until: retainUntil(description.created, descriptionPeriod(description)),
     };
-    findings.push(...(await checkLock(store, { log, key, versionId: version.versionId, index: null, promised }, now)));
+    findings.push(...(await checkLock(store, { log, key, versionId: version.versionId, index: null, promised }, now, signal)));
   }
   return { stored, refused: null, findings };
 }

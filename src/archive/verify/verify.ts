@@ -206,6 +206,7 @@ async function verifyLog(
       origin: log.origin,
       locks: options.level !== "manifests",
       now: options.now,
+      signal: options.signal,
     } as const;
     (await checkDescription(store, check)).findings.forEach(found);
   }

@@ -77,7 +77,8 @@ export async function sweepArchive(context: RoundContext, round: RoundName, view
   if (view.unreadable !== null) findings.push(view.unreadable);
   if (round === "locks") findings.push(...view.strays);
   if (round === "head") findings.push(...foreignCheckpoints(context));
-  if (all && view.logs.length === 0 && view.unreadable === null && !allowEmpty) {
+  // A listing that leaves out the description may leave out logs as well.
+  if (all && view.logs.length === 0 && view.unreadable === null && readable && !allowEmpty) {
     findings.push(finding("log.missing", "", "the archive holds no log at all: an empty place is not a sound archive"));
   }
   findings.forEach(onFinding);
@@ -102,7 +103,7 @@ export async function describe(
   described: Described,
 ): Promise<{ findings: Finding[]; readable: boolean }> {
   try {
-    const { findings } = await checkDescription(store, { ...described, locks: round === "locks", now: now() });
+    const { findings } = await checkDescription(store, { ...described, locks: round === "locks", now: now(), signal });
     return { findings, readable: !findings.some(({ code }) => code.endsWith(".unreadable")) };
   } catch (error) {
     if (!isSteleError(error) || signal?.aborted === true) throw error;

@@ -4,7 +4,7 @@ import { type OpenLog, openLog } from "../../archive/log-reader.ts";
 import { type LogWindow, verifyWindow, windowAt } from "../../archive/verify/window.ts";
 import { isSteleError } from "../../core/error.ts";
 import { timestamp, toMillis } from "../../core/time.ts";
-import { BLOCK_MANIFESTS } from "../place.ts";
+import { BLOCK_MANIFESTS, blockOf } from "../place.ts";
 import type { RoundLogResult } from "../result.ts";
 import { blocksOf, formatShard, nextOwned, ownsBlock } from "../shard.ts";
 import type { Found } from "../state/found.ts";
@@ -14,6 +14,7 @@ import { withEntries } from "./found.ts";
 import { logResult, underWay } from "./log-result.ts";
 import { dueManifests, expectedEnd, isTooSoon } from "./pace.ts";
 import type { PolicyCheck } from "./policy.ts";
+import { keysOfHead, type Recalled, recallHead } from "./remembered-head.ts";
 import { sweepWholeLog } from "./whole-log.ts";
 
 /** Blocks that could not be read the last time and are looked at again before the pass goes on, at most, in one sweep. */
@@ -132,6 +133,10 @@ class BlockLook {
         .filter(({ rounds }) => rounds.includes(this.#round))
         .flatMap(({ block }) => (block !== null && block < nextBlock && ownsBlock(shard, block) ? [block] : [])),
     );
+    // Of a log that is shorter than it was, the pass may be behind the end: that is looked at, and not taken for done.
+    const last = this.#blocks - 1;
+    const isShorter = (state.log(this.#log.name)?.checkpoint.size ?? 0) > this.#size;
+    if (isShorter && nextBlock > last && ownsBlock(shard, last)) blocks.add(last);
     for (const block of [...blocks].sort((a, b) => a - b).slice(0, LOOKED_AT_AGAIN)) {
       if (this.#haltsNow()) return true;
       if (block >= this.#blocks) return false;
@@ -157,22 +162,22 @@ class BlockLook {
     };
     const isLast = block === this.#blocks - 1;
     const remembered = state.log(this.#log.name)?.checkpoint ?? null;
-    // One that is older than the window would have to be signed by keys that may be retired in it.
-    const holds = isLast && remembered !== null && remembered.size > block * BLOCK_MANIFESTS ? [remembered] : [];
     let window: LogWindow;
+    let recalled: Recalled | null;
     try {
       window = await this.#window(block, isLast);
+      recalled = await this.#recall(block);
     } catch (error) {
       if (!isSteleError(error) || signal?.aborted === true) throw error;
-      found(
-        finding(
-          "log.unreadable",
-          this.#log.name,
-          `manifest ${block * BLOCK_MANIFESTS - 1}, before the block, can't be read: ${error.message}`,
-        ),
-      );
+      const what = `manifest ${block * BLOCK_MANIFESTS - 1}, before the block, or the one that was last seen`;
+      found(finding("log.unreadable", this.#log.name, `${what} can't be read: ${error.message}`));
       return { findings, readable: false, paused: false };
     }
+    // Another history may be signed from end to end: whoever looks at where the head was seen sees that it is not that head.
+    if (recalled?.commit != null) recalled.findings.forEach(found);
+    // One that is older than the window would have to be signed by keys that may be retired in it.
+    const isBehind = remembered !== null && remembered.size > block * BLOCK_MANIFESTS;
+    const holds = isLast && isBehind && recalled?.commit == null ? [remembered] : [];
     const done = pass === null ? new Set<number>() : pass.done;
     let checked = done.size;
     const outcome = await verifyWindow(store, this.#log, window, {
@@ -207,6 +212,14 @@ class BlockLook {
     const behind = remembered !== null && remembered.size > this.#size;
     const readable = !findings.some(isUnreadable) && !outcome.endUnknown && !(isLast && behind);
     return { findings, readable, paused: outcome.paused };
+  }
+
+  /** The remembered head, where it lies in the block. @throws SteleError `store.*` */
+  async #recall(block: number): Promise<Recalled | null> {
+    const { archive, state, signal } = this.#context;
+    const remembered = state.log(this.#log.name);
+    if (remembered === null || remembered.checkpoint.size === 0 || blockOf(remembered.checkpoint.size - 1) !== block) return null;
+    return recallHead(archive, this.#log, remembered, keysOfHead(archive, this.#log, remembered), signal);
   }
 
   async #window(block: number, isLast: boolean): Promise<LogWindow> {

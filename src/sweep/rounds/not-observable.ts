@@ -1,5 +1,6 @@
 import { logOrigin } from "../../core/layout.ts";
 import type { RoundName } from "../place.ts";
+import { SWEEPS_LOG } from "../report.ts";
 import type { RoundContext } from "./context.ts";
 
 /**
@@ -26,6 +27,13 @@ export function notObservable(
     const logs = unguarded.join(", ");
     list.push(
       `a tail that was cut off before this sweep: it is the first to see these logs, and a shorter log looks like a younger one (${logs})`,
+    );
+  }
+  if (state.takenOver !== null) {
+    list.push(
+      state.takenOver === "owed"
+        ? `what earlier sweeps saw: the archive's log ${SWEEPS_LOG} says it, and can't be understood`
+        : `a tail that was cut off from a log and from ${SWEEPS_LOG} alike: what earlier sweeps saw was read from the archive itself`,
     );
   }
   if (all && state.logs().every(({ name }) => first.includes(name))) {

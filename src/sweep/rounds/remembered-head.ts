@@ -1,7 +1,7 @@
 import type { Archive, LogIdentity } from "../../archive/archive.ts";
 import { logKeys } from "../../archive/archive.ts";
 import { readManifest } from "../../archive/candidates.ts";
-import { type Finding, finding } from "../../archive/finding.ts";
+import { type Finding, finding, leftOut } from "../../archive/finding.ts";
 import { findHead } from "../../archive/head.ts";
 import { manifestFindings } from "../../archive/verify/manifest-findings.ts";
 import { equalBytes, toBase64 } from "../../core/bytes.ts";
@@ -22,7 +22,8 @@ export interface Recalled {
 }
 
 /**
- * Reads the manifest of a remembered head, in a request or two.
+ * Reads the manifest of a remembered head, in a request or two. Where no listing has it, it is asked for by its key: a listing may
+ * leave something out.
  * @param keys that may have signed it
  * @throws SteleError `store.*`
  */
@@ -38,6 +39,13 @@ export async function recallHead(
   const { chosen, others } = candidates;
   if (chosen === null) {
     const gone = others.length === 0;
+    if (gone && (await headOf(archive, logKey(log.name, manifestKey(index)), signal)) !== null) {
+      return {
+        commit: null,
+        findings: [leftOut(log.name, `manifest ${index}, the last when the log was seen before`, {})],
+        gone: false,
+      };
+    }
     return { commit: null, findings: gone ? [] : manifestFindings(log, candidates), gone };
   }
   const { commit, version } = chosen;
@@ -64,8 +72,7 @@ export function keysOfHead(archive: Archive, log: LogIdentity, { keys }: Remembe
 }
 
 /**
- * What became of a log whose remembered head is gone and behind which nothing lies. That it is gone is asked again, of the object
- * itself: a listing may leave something out.
+ * What became of a log whose remembered head is gone and behind which nothing lies.
  * @returns the finding, and what is the log's head now
  * @throws SteleError `store.*`
  */
@@ -76,12 +83,7 @@ export async function tellTruncation(
   keys: readonly VerifierKey[],
   signal: AbortSignal | undefined,
 ): Promise<{ readonly finding: Finding; readonly head: Commit | null }> {
-  const key = logKey(log.name, manifestKey(checkpoint.size - 1));
   const listed = `the log was seen with ${checkpoint.size} manifests before`;
-  if ((await headOf(archive, key, signal)) !== null) {
-    const message = `${listed}; the listing left out ${key}, which is there when it is asked for: nothing can be told from such a listing`;
-    return { finding: finding("log.unreadable", log.name, message), head: null };
-  }
   const { newest } = await findHead(archive.store, log, keys, { signal });
   const size = newest?.commit.after.size ?? 0;
   if (size >= checkpoint.size) {

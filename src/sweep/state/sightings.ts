@@ -1,4 +1,5 @@
 import { type Finding, isUnreadable } from "../../archive/finding.ts";
+import { ANCHORS_PREFIX, logKey, SEGMENTS_PREFIX } from "../../core/layout.ts";
 import type { Timestamp } from "../../core/time.ts";
 import { findingId } from "../alarm.ts";
 import { tidy, tidyKey } from "../finding-record.ts";
@@ -112,10 +113,10 @@ export class Sightings {
       seen.set(finding, { finding, rounds });
     }
     return [...seen.values()]
-      .filter(
-        ({ finding, rounds }) =>
-          rounds.includes(round) || (rounds.includes("head") && block !== WHOLE_LOG && this.#sees(round, finding)),
-      )
+      .filter(({ finding, rounds }) => {
+        if (block === WHOLE_LOG && rounds.includes("head") && this.#isOfAnchor(finding)) return round !== "head";
+        return rounds.includes(round) || (rounds.includes("head") && block !== WHOLE_LOG && this.#sees(round, finding));
+      })
       .map(({ finding }) => ({ finding, log, block }));
   }
 
@@ -163,9 +164,16 @@ export class Sightings {
   #sees(round: RoundName, id: string): boolean {
     const found = this.#ledger.find(id);
     if (found === null) return false;
-    if (found.code.startsWith("segment.")) return round === "content";
+    if (found.code.startsWith("segment.") || isOfSegment(found)) return round === "content";
     if (found.code.startsWith("checkpoint.") && found.object === null) return false;
     return SEEN_BY_ALL.test(found.code);
+  }
+
+  /** The head round looks at the newest anchors only: that it does not find an older one again says nothing of it. */
+  #isOfAnchor(id: string): boolean {
+    const found = this.#ledger.find(id);
+    if (found?.code !== "anchor.bad" && found?.code !== "object.stray") return false;
+    return found.object?.startsWith(logKey(found.log, ANCHORS_PREFIX)) === true;
   }
 
   /** Forgets episodes that were closed long ago and stand in a report. */
@@ -178,6 +186,11 @@ interface Sighting {
   readonly finding: string;
   readonly log: string;
   readonly block: number;
+}
+
+/** A chain that a segment's entries do not lead to is only seen by who reads them. */
+function isOfSegment({ code, log, object }: Finding): boolean {
+  return code === "chain.broken" && object?.startsWith(logKey(log, SEGMENTS_PREFIX)) === true;
 }
 
 function filedUnder(place: Place, { index }: Finding): number {

@@ -1,3 +1,4 @@
+import type { SignedCheckpoint } from "../../core/checkpoint.ts";
 import { SteleError } from "../../core/error.ts";
 import { type Timestamp, timestamp, toMillis } from "../../core/time.ts";
 import type { Alarm } from "../alarm.ts";
@@ -9,6 +10,7 @@ import { Changes } from "./changes.ts";
 import { Database } from "./database.ts";
 import { makeFolder } from "./folder.ts";
 import type { Found } from "./found.ts";
+import { KeptCheckpoints } from "./kept-checkpoints.ts";
 import { type Episode, Ledger } from "./ledger.ts";
 import { Outbox, type QueuedAlarm } from "./outbox.ts";
 import { type FinishedPass, type Pass, Passes } from "./passes.ts";
@@ -38,6 +40,7 @@ const MAX_ALARMS = 100;
 /** Facts. */
 const BEGUN = "begun";
 const SWEEPS_READ = "sweeps-read";
+const TAKEN_OVER = "taken-over";
 
 /**
  * What sweeps of one archive remember on this machine: how far they got, what is open, whom to tell. Everything that belongs
@@ -57,6 +60,7 @@ export class SweepState implements Disposable {
   readonly #telling: Telling;
   readonly #sightings: Sightings;
   readonly #reporter: Reporter;
+  readonly #kept: KeptCheckpoints;
 
   private constructor(db: Database, options: SweepStateOptions) {
     const { origin, now, remindEveryMillis = DAY, maxAlarms = MAX_ALARMS } = options;
@@ -66,6 +70,7 @@ export class SweepState implements Disposable {
     this.#logs = new RememberedLogs(db);
     this.#passes = new Passes(db);
     this.#outbox = new Outbox(db);
+    this.#kept = new KeptCheckpoints(db);
     const changes = new Changes(db);
     this.reports = new PendingReports(db);
     this.ledger = new Ledger(db);
@@ -105,6 +110,20 @@ export class SweepState implements Disposable {
   /** Says that from now on this state is what is known, though nothing was seen yet. */
   begin(): void {
     this.#db.setFact(BEGUN, timestamp(this.#now()));
+  }
+
+  /**
+   * `owed`: sweeps began here though the archive's log of sweeps could not be understood. `unproven`: what it says was taken over, and
+   * no sweep has looked since.
+   */
+  get takenOver(): "owed" | "unproven" | null {
+    const said = this.#db.fact(TAKEN_OVER);
+    return said === "owed" || said === "unproven" ? said : null;
+  }
+
+  /** What the log of sweeps says is still to be taken over, or was. */
+  setTakenOver(to: "owed" | "unproven"): void {
+    this.#change(() => this.#db.setFact(TAKEN_OVER, to));
   }
 
   logs(): RememberedLog[] {
@@ -217,6 +236,25 @@ export class SweepState implements Disposable {
     this.#change(() => this.#telling.remind(this.#time()));
   }
 
+  /**
+   * Checkpoints that were given to sweeps and were not held, and these, from now on: until {@link forgetHeld}, each sweep holds
+   * the logs against them, whether it is given them again or not.
+   */
+  keepCheckpoints(given: readonly SignedCheckpoint[]): readonly SignedCheckpoint[] {
+    return this.#change(() => {
+      this.#kept.add(given);
+      return this.#kept.all();
+    });
+  }
+
+  /** Forgets the checkpoints of logs of which nothing is open that a checkpoint may have told. */
+  forgetHeld(): void {
+    this.#change(() => {
+      this.#kept.forgetHeld(this.origin, this.ledger.open());
+      if (this.takenOver === "unproven") this.#db.setFact(TAKEN_OVER, "looked");
+    });
+  }
+
   /** Alarms that are of no finding. One that was raised before, by its id, is not raised again. */
   raise(alarms: readonly Alarm[]): void {
     this.#change(() => this.#outbox.add(alarms));
@@ -292,7 +330,10 @@ export class SweepState implements Disposable {
   adopt(folded: Folded): void {
     if (!this.isNew)
       throw new SteleError("sweep.failed", "something is remembered here already: nothing can be restored over it");
-    this.#change(() => adopt(this.#db, this.#logs, this.#passes, folded));
+    this.#change(() => {
+      adopt(this.#db, this.#logs, this.#passes, folded);
+      this.#db.setFact(TAKEN_OVER, "unproven");
+    });
   }
 
   #change<T>(work: () => T, durable = true): T {

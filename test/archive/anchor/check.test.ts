@@ -169,6 +169,21 @@ describe("what lies among the anchors", () => {
     expect((await log.check(byWitness(), { scope: "all" })).seen.newest).toMatchObject([{ size: 3 }]);
   });
 
+  test("and has more versions than are read each time is not told from an anchor, at a bounded cost", async () => {
+    const log = await cosignedLog(3);
+    const key = `${LOG}/${anchorKey("witness", 100, "0123456789abcdef")}`;
+    for (let i = 0; i < 200; i++) log.store.overwrite(key, Buffer.from(`junk ${i}`));
+    const before = log.store.calls("get");
+    const { findings, seen } = await log.check(byWitness());
+    expect(log.store.calls("get") - before).toBeLessThan(50);
+    expect(findings).toMatchObject([{ code: "anchor.unreadable", object: key }]);
+    expect(seen.newest).toMatchObject([{ size: 3 }]);
+    // What is put over an anchor, however often, changes nothing.
+    const [anchor = ""] = await log.anchors();
+    for (let i = 0; i < 200; i++) log.store.overwrite(anchor, Buffer.from(`junk ${i}`));
+    expect((await log.check(byWitness())).seen.newest).toMatchObject([{ size: 3 }]);
+  });
+
   test("is the anchor itself, whatever is put over it", async () => {
     const log = await cosignedLog(3);
     const [key = ""] = await log.anchors();
