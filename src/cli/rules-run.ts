@@ -12,6 +12,7 @@ import { SteleError } from "../core/error.ts";
 import type { Alarm } from "../sweep/alarm.ts";
 import { replaceFile } from "./files.ts";
 import { type Remarks, style, writeLine } from "./output.ts";
+import { warnOfRules } from "./rule-warnings.ts";
 import { count, counted, printable } from "./words.ts";
 
 /** What rules found among archived events. */
@@ -69,7 +70,7 @@ export async function runRules(
   }
   if (last !== null) {
     const scene = { origin: archive.origin, log: identity, at: last };
-    for (const alarm of heldBackAlarms(set, scene, memory, Number.POSITIVE_INFINITY)) await keep(alarm);
+    for (const alarm of heldBackAlarms(set, scene, memory, { perRule: Infinity }, Infinity)) await keep(alarm);
   }
   const { events, notJson, tooLarge } = set.status;
   return { ok: true, log, origin: identity.origin, entries: events, notJson, tooLarge, rules: set.status.rules, alarms };
@@ -88,17 +89,7 @@ export function printRun(run: RulesRun, remarks: Remarks): void {
   writeLine(
     `${counted(run.entries, "entry", "entries")} of ${run.origin}, each verified: ${counted(run.alarms.length, "alarm")} of ${count(matched.length)} of ${counted(run.rules.length, "rule")}`,
   );
-  const unseen = (n: number, why: string): void => {
-    if (n > 0) remarks.warn(`${why}: ${counted(n, "entry", "entries")}, which rules on event did not see`);
-  };
-  unseen(run.notJson, "no JSON object");
-  unseen(run.tooLarge, "too long to be parsed");
-  for (const { rule, evaluated, errors, lastError } of run.rules) {
-    if (lastError === null) continue;
-    remarks.warn(
-      `${rule} failed on ${count(errors)} of ${counted(evaluated, "event")}, last on entry ${lastError.index}: ${printable(lastError.message)}`,
-    );
-  }
+  warnOfRules(run, remarks);
 }
 
 function coloured(severity: Alarm["severity"]): string {

@@ -143,7 +143,10 @@ test("what a throttle held back is told when nothing more comes, once", async ()
 test("a new group for every event makes no alarm for each: the rest of what was held back is told in one", async () => {
   const lines = Array.from({ length: 2400 }, (_, i) => `{"hit":true,"who":"${i >> 1}"}`);
   const met = await metLog([[{ lines }]]);
-  const { alarms } = await observeAll(() => new RuleObserver(rules({ throttle: { every: "5m", by: "event.who" } }), { perRule: 10 }), met);
+  const { alarms } = await observeAll(
+    () => new RuleObserver(rules({ throttle: { every: "5m", by: "event.who" } }), { perRule: 10 }),
+    met,
+  );
   // Ten told, the rest of them, ten groups that had to make room, and the rest of those.
   expect(alarms).toHaveLength(22);
   expect(alarms.at(-1)).toMatchObject({
