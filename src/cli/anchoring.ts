@@ -4,8 +4,10 @@ import { parseCertificates, type TrustedCertificate } from "../archive/anchor/ce
 import type { AnchorsConfig } from "../archive/anchor/config.ts";
 import type { Fetch } from "../archive/anchor/http.ts";
 import { parseCosignerKey } from "../core/cosignature.ts";
+import { isSteleError, SteleError } from "../core/error.ts";
 import { parsePeriod } from "../core/retention.ts";
 import { parseStoreLocation } from "../store/open.ts";
+import type { Store } from "../store/port.ts";
 import { parseDuration } from "../sweep/duration.ts";
 import { readTextFile } from "./files.ts";
 import { guardedFetch } from "./guarded-fetch.ts";
@@ -58,6 +60,20 @@ async function openCopy(copy: NonNullable<AnchorsConfig["copies"]>[number], sett
   const { store: location, retention, mode = "COMPLIANCE" } = typeof copy === "string" ? { store: copy } : copy;
   const place = parseStoreLocation(location);
   // A folder in a configuration lies beside it, as all its paths do.
-  const store = await openStoreWith(place.kind === "directory" ? resolve(settings.folder, place.path) : location, settings);
+  const store = await openSecondStore(place.kind === "directory" ? resolve(settings.folder, place.path) : location, settings);
   return { store, retention: retention === undefined ? null : { mode, period: parsePeriod(retention) } };
+}
+
+/** A second store. It is never made, and whoever misses it is not told to make an archive there: it must hold none. */
+export async function openSecondStore(location: string, settings: Settings): Promise<Store> {
+  try {
+    return await openStoreWith(location, settings);
+  } catch (error) {
+    if (!isSteleError(error, "store.not-found")) throw error;
+    throw new SteleError(
+      "store.not-found",
+      `the second store ${location} is not there; check the path and that its disk is mounted. A new one has to be made first, empty, outside the archive`,
+      { cause: error },
+    );
+  }
 }

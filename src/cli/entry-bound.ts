@@ -29,8 +29,11 @@ export function checkRange(from: EntryBound | undefined, to: EntryBound | undefi
   if (empty) throw new SteleError("input.invalid", "--to: expected a later end than --from; it is not part of the range itself");
 }
 
-/** Milliseconds, rounded up: entries have whole ones, so the bound parts them as the exact instant would. */
-function parseInstant(text: string): number | null {
+/**
+ * A time in RFC 3339 or a date (its midnight, UTC), in milliseconds; null where it is neither. Rounded up: entries have whole
+ * ones, so a bound parts them as the exact instant would.
+ */
+export function parseInstant(text: string): number | null {
   const match = DATE.exec(text);
   if (match === null) return null;
   const [, year, month, day, hour = "00", minute = "00", second = "00", fraction = "", zone = "Z"] = match;

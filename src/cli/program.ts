@@ -48,6 +48,8 @@ export async function buildProgram(args: readonly string[] = []): Promise<Comman
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "stele: ")) })
     .showHelpAfterError("(--help shows what there is)")
     .addHelpText("after", EXITS)
+    // What stands behind the name of an inner command is that one's, though the outer one may have an option of that name.
+    .enablePositionalOptions()
     .exitOverride();
   for (const load of named === undefined ? COMMANDS.values() : [named]) addCommand(program, await load());
   return program;

@@ -4,7 +4,7 @@ import type { Signer } from "../core/key.ts";
 import { followAcknowledgements } from "../sweep/acknowledge.ts";
 import { record } from "../sweep/record.ts";
 import { SWEEPS_LOG } from "../sweep/report.ts";
-import { restore } from "../sweep/restore.ts";
+import { beginUnrestored, restore } from "../sweep/restore.ts";
 import type { SweepState } from "../sweep/state/state.ts";
 import type { Remarks } from "./output.ts";
 import type { Settings } from "./settings.ts";
@@ -27,8 +27,7 @@ export async function catchUp(archive: Archive, state: SweepState, remarks: Rema
     if (restored !== null) remarks.note(`what earlier sweeps saw was taken over from the archive's log ${SWEEPS_LOG}`);
   } catch (error) {
     if (!isSteleError(error) || signal.aborted) throw error;
-    const readFailed = error.code.startsWith("store.") || error.code.startsWith("sweep.");
-    if (isNew && readFailed) throw error;
+    if (isNew) beginUnrestored(state, error);
     // The sweep itself says what is the matter with that log.
     remarks.warn(`the archive's log ${SWEEPS_LOG} could not be read: ${error.message}`);
   }

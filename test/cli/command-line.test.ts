@@ -13,15 +13,35 @@ test("--version prints the version of the package", async () => {
 
 test("every command has a help with an example", async () => {
   const program = await buildProgram();
-  const commands = program.commands.flatMap((command) =>
-    command.commands.length > 0 ? command.commands.map((inner) => [command.name(), inner.name()]) : [[command.name()]],
-  );
+  const commands = program.commands.flatMap((command) => [
+    // A command that has others may do something by itself as well.
+    ...(command.commands.length === 0 || command.registeredArguments.length > 0 ? [[command.name()]] : []),
+    ...command.commands.map((inner) => [command.name(), inner.name()]),
+  ]);
   expect(commands.length).toBeGreaterThan(4);
   for (const path of commands) {
     const { code, stdout, stderr } = await stele([...path, "--help"]);
     expect({ path, code, stderr }).toEqual({ path, code: 0, stderr: "" });
     expect(stdout).toMatch(new RegExp(`^Usage: stele ${path.join(" ")} `));
-    expect(stdout).toMatch(new RegExp(`\\n  \\$ (?:.* \\| )?stele ${path.join(" ")} `));
+    expect(stdout).toMatch(new RegExp(`\\n  \\$ (?:.* \\| )?stele ${path.join(" ")}\\s`));
+  }
+});
+
+test("a command that does something by itself and has commands of its own shows the options of the former", async () => {
+  for (const [name, option, inner] of [
+    ["sweep", "--budget <BYTES>", "merge"],
+    ["findings", "--all", "ack"],
+  ] as const) {
+    for (const args of [
+      [name, "--help"],
+      ["help", name],
+    ]) {
+      const { code, stdout } = await stele(args);
+      expect(code).toBe(0);
+      expect(stdout).toMatch(new RegExp(`^Usage: stele ${name} \\[options\\] <STORE>\n`));
+      expect(stdout).toContain(`  ${option} `);
+      expect(stdout).toMatch(new RegExp(`\nCommands:\n  ${inner} `));
+    }
   }
 });
 
@@ -43,6 +63,7 @@ test.each([
     ["archive", "x", "--log", "app", "--threads", "two"],
     /--threads: expected a whole number from 1, got "two"/,
   ],
+  ["a number of bytes that is none", ["sweep", "x", "--bandwidth", "20"], /--bandwidth: expected a number of bytes .*, got "20"/],
   ["too many arguments", ["doctor", "x", "y"], /too many arguments/],
 ])("%s is wrong use", async (_what, args, message) => {
   const { code, stdout, stderr } = await stele(args);

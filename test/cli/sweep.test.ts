@@ -123,6 +123,14 @@ test("rules are asked about new events, once", async () => {
   expect((await at.run(["sweep", at.archive, "--rules", rules])).code).toBe(2);
 });
 
+test("a rule that fails does not look like one that finds nothing", async () => {
+  const rules = join(at.folder, "failing.yaml");
+  await writeFile(rules, RULES.replace('event.user == "ann"', "event.user + 1 == 2"));
+  const { code, stderr } = await at.run(["sweep", at.archive, "--rounds", "head", "--rules", rules]);
+  expect(code).toBe(0);
+  expect(stderr).toMatch(/warning:.* ann failed on \d+ of \d+ events?, last on entry \d+: /);
+});
+
 test("without a key it is remembered on this machine only, and says so", async () => {
   await at.run(["sweep", at.archive, "--rounds", "head"]);
   const { stdout } = await at.run(["keys", "show", at.archive]);

@@ -1,15 +1,15 @@
 import { userInfo } from "node:os";
-import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { type Archive, openArchive } from "../../archive/archive.ts";
 import { verdict } from "../../archive/finding.ts";
 import { SteleError } from "../../core/error.ts";
 import type { Signer } from "../../core/key.ts";
-import { type Timestamp, toMillis } from "../../core/time.ts";
+import { type Timestamp, timestamp, toMillis } from "../../core/time.ts";
 import { type Acknowledging, acknowledge, acknowledgementLines } from "../../sweep/acknowledge.ts";
 import type { FindingRecord } from "../../sweep/finding-record.ts";
 import { appendReports, record, type RecordOptions } from "../../sweep/record.ts";
 import { SWEEPS_LOG } from "../../sweep/report.ts";
-import { parseEntryBound } from "../entry-bound.ts";
+import { parseInstant } from "../entry-bound.ts";
 import { EXIT, exitOfVerdict } from "../exit.ts";
 import { type Listed, listedAsJson, printListed } from "../findings-list.ts";
 import { type Known, knownFindings } from "../known-findings.ts";
@@ -21,12 +21,12 @@ import { sweepSigner, thisSweeper } from "../sweep-state.ts";
 import { counted, printable } from "../words.ts";
 
 const EXAMPLES = `
-"list" may be left out. What is open stays open until a later sweep no longer finds it, or someone acknowledges it.
+What is open stays open until a later sweep no longer finds it, or someone acknowledges it.
 Ends with 0 when nothing is open that nobody answers for, 1 when something is wrong, 3 when it could not be told.
 
 Examples:
   $ stele findings s3://acme-audit
-  $ stele findings list s3://acme-audit --all --json
+  $ stele findings s3://acme-audit --all --json
   $ stele findings ack s3://acme-audit 3f2a... --why "orphan of the crash on 2 May, harmless" --until 2027-01-01
 `;
 
@@ -41,17 +41,9 @@ Example:
 const STATE = "the folder of what sweeps remember (default: ~/.local/state/stele/sweep)";
 
 export function findingsCommand(): CommandUnknownOpts {
-  const findings = new Command("findings")
+  const command = storeCommand("findings")
+    .usage("[options] <STORE>")
     .summary("list what sweeps found, and acknowledge it")
-    .description("Lists what sweeps found and is still open, and takes it down that someone answers for it.");
-  findings.addCommand(listCommand(), { isDefault: true });
-  findings.addCommand(ackCommand());
-  return findings;
-}
-
-function listCommand(): CommandUnknownOpts {
-  return storeCommand("list")
-    .summary("list what is open")
     .description("Lists what sweeps found and is still open: what, where, for how long, and what to do.")
     .option("--all", "also what was acknowledged, and what is closed and still remembered on this machine")
     .option("--state <DIR>", STATE)
@@ -88,6 +80,8 @@ function listCommand(): CommandUnknownOpts {
         answered > 0 ? `; ${counted(answered, "finding")} acknowledged${flags.all === true ? "" : " (shown with --all)"}` : "";
       writeLine(`${style(open.length === 0 ? "green" : "bold", `${counted(open.length, "finding")} open`)}${rest}`);
     });
+  command.addCommand(ackCommand());
+  return command;
 }
 
 function ackCommand(): CommandUnknownOpts {
@@ -186,12 +180,10 @@ function isUnanswered(one: Listed): boolean {
 }
 
 function parseUntil(text: string): Timestamp {
-  const bound = /^\d{1,16}$/.test(text) ? null : parseEntryBound(text, "--until");
-  if (bound === null || !("time" in bound)) {
-    throw new SteleError(
-      "input.invalid",
-      `--until: expected a date in UTC such as 2027-01-01, or a time, got ${JSON.stringify(text)}`,
-    );
-  }
-  return bound.time;
+  const instant = parseInstant(text);
+  if (instant !== null) return timestamp(instant);
+  throw new SteleError(
+    "input.invalid",
+    `--until: expected a date in UTC such as 2027-01-01, or a time such as 2027-01-01T09:00:00Z, got ${JSON.stringify(text)}`,
+  );
 }

@@ -17,6 +17,18 @@ Example:
   $ stele rules test infra/rules/cloudtrail.yaml
 `;
 
+const CHECK_EXAMPLE = `
+Exit code 0 when all are rules files, 2 when one is not.
+
+Example:
+  $ stele rules check infra/rules/cloudtrail.yaml
+`;
+
+const LIST_EXAMPLE = `
+Example:
+  $ stele rules list infra/rules/cloudtrail.yaml
+`;
+
 const RUN_EXAMPLE = `
 Entries are verified before a rule sees them. Alarms are printed, not sent.
 
@@ -69,6 +81,7 @@ function checkCommand(): CommandUnknownOpts {
     .description("Reads rules files and says what is wrong in them, line by line.")
     .argument("<FILE...>", RULES_FILE)
     .option("--json", "print one JSON object")
+    .addHelpText("after", CHECK_EXAMPLE)
     .action(async (files, flags) => {
       const { readRules } = await import("../../alert/rules/rules-file.ts");
       const rules = await readRules(files);
@@ -83,6 +96,7 @@ function listCommand(): CommandUnknownOpts {
     .description("Lists the rules of rules files.")
     .argument("<FILE...>", RULES_FILE)
     .option("--json", "print one JSON object")
+    .addHelpText("after", LIST_EXAMPLE)
     .action(async (files, flags) => {
       const { readRules } = await import("../../alert/rules/rules-file.ts");
       const rules = await readRules(files);

@@ -1,5 +1,5 @@
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
-import { SteleError } from "../../core/error.ts";
+import { isSteleError, SteleError } from "../../core/error.ts";
 import { parseLogName } from "../../core/layout.ts";
 import { parseByteCount } from "../../sweep/byte-count.ts";
 import { mergeSweeps } from "../../sweep/merge.ts";
@@ -19,6 +19,7 @@ import { type Progress, showProgress } from "../progress.ts";
 import { readRemembered } from "../remembered.ts";
 import { openStoreWith, readSettings } from "../settings.ts";
 import { storeCommand, threadsOption } from "../store-command.ts";
+import { warnOfRules } from "../rule-warnings.ts";
 import { readObservers } from "../sweep-observers.ts";
 import { printSweep } from "../sweep-report.ts";
 import { catchUp, recordSweep, tellAlarms } from "../sweep-run.ts";
@@ -49,17 +50,9 @@ Example:
 const MAX_REPORT_BYTES = 1 << 28;
 
 export function sweepCommand(): CommandUnknownOpts {
-  const command = new Command("sweep")
+  const command = storeCommand("sweep")
+    .usage("[options] <STORE>")
     .summary("check what changed, every lock, and all bytes bit by bit")
-    .description("Sweeps an archive, and makes one result of those of shards.");
-  command.addCommand(runCommand(), { isDefault: true });
-  command.addCommand(mergeCommand());
-  return command;
-}
-
-function runCommand(): CommandUnknownOpts {
-  return storeCommand("run")
-    .summary("sweep an archive (stele sweep STORE does the same)")
     .description("Sweeps an archive, going on from what earlier sweeps saw.")
     .option("--rounds <ROUNDS>", "head, locks, content, separated by commas (default: all)")
     .addOption(new Option("--log <LOG>", "only this log (repeatable; default: all)").argParser(appended))
@@ -91,9 +84,9 @@ function runCommand(): CommandUnknownOpts {
       const logs = flags.log?.map(parseLogName);
       const shard = flags.shard === undefined ? WHOLE : parseShard(flags.shard);
       const bytes = flags.budget === undefined ? config.budget : parseBudget(flags.budget);
-      const bandwidth = flags.bandwidth === undefined ? config.bandwidth : parseByteCount(flags.bandwidth);
+      const bandwidth = flags.bandwidth === undefined ? config.bandwidth : parseBytes(flags.bandwidth, "--bandwidth");
       const remembered = await readRemembered(flags.checkpoint);
-      const observers = await readObservers(settings, flags.rules);
+      const { observers, rules } = await readObservers(settings, flags.rules);
       const { anchors } = settings.configuration;
       const anchoring = anchors === undefined ? null : await readAnchoring(anchors, settings);
       const remarks = new Remarks(flags);
@@ -131,6 +124,7 @@ function runCommand(): CommandUnknownOpts {
         signal,
         onProgress: (at) => show(progress, at),
       }).finally(() => progress.stop());
+      if (rules !== null) warnOfRules(rules(), remarks);
       if (flags.record) await recordSweep(archive, state, { signer, settings, remarks, signal });
       await tellAlarms(archive, state, { settings, base: flags.state, remarks, signal });
 
@@ -139,6 +133,8 @@ function runCommand(): CommandUnknownOpts {
       if (flags.json === true) writeJson(json);
       else printSweep(json, archive.store.url);
     });
+  command.addCommand(mergeCommand());
+  return command;
 }
 
 function mergeCommand(): CommandUnknownOpts {
@@ -170,7 +166,16 @@ function parseRounds(text: string): RoundName[] {
 }
 
 function parseBudget(text: string): number | "auto" {
-  return text === "auto" ? text : parseByteCount(text);
+  return text === "auto" ? text : parseBytes(text, "--budget");
+}
+
+function parseBytes(text: string, option: string): number {
+  try {
+    return parseByteCount(text);
+  } catch (error) {
+    if (!isSteleError(error)) throw error;
+    throw new SteleError(error.code, `${option}: ${error.message}`, { cause: error });
+  }
 }
 
 function show(progress: Progress, { round, log, manifests, entries, bytes, totalManifests }: RoundProgress): void {

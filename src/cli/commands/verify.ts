@@ -113,13 +113,13 @@ async function anchorPolicy(
 ): Promise<AnchorPolicy> {
   const section = settings.configuration.anchors;
   if (section === undefined && anchorsFrom.length + witness.length + tsaCa.length === 0) return NO_POLICY;
-  const { readAnchoring, readCertificates } = await import("../anchoring.ts");
+  const { openSecondStore, readAnchoring, readCertificates } = await import("../anchoring.ts");
   const { policy } = await readAnchoring(section ?? {}, settings);
   return {
     ...policy,
     witnesses: [...policy.witnesses, ...witness.map(parseCosignerKey)],
     authorities: [...policy.authorities, ...(await Promise.all(tsaCa.map(readCertificates))).flat()],
-    copies: [...policy.copies, ...(await Promise.all(anchorsFrom.map((place) => openStoreWith(place, settings))))],
+    copies: [...policy.copies, ...(await Promise.all(anchorsFrom.map((place) => openSecondStore(place, settings))))],
   };
 }
 

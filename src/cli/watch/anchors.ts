@@ -1,13 +1,14 @@
 import { anchorLog } from "../../archive/anchor/anchor-log.ts";
 import type { Archive } from "../../archive/archive.ts";
-import type { SweepState } from "../../sweep/state/state.ts";
+import { isSteleError } from "../../core/error.ts";
+import type { RememberedLog } from "../../sweep/state/remembered-logs.ts";
 import type { ConfiguredAnchoring } from "../anchoring.ts";
 import { counted } from "../words.ts";
 import { type EventLog, reasonOf } from "./event-log.ts";
 import type { RoundReport } from "./round-status.ts";
 
 export interface AnchorsOptions {
-  readonly state: Pick<SweepState, "logs">;
+  readonly state: { logs(): readonly Pick<RememberedLog, "name" | "checkpoint">[] };
   readonly now: () => number;
   readonly log: EventLog;
 }
@@ -36,6 +37,11 @@ export class Anchors {
   async run(archive: Archive, { anchoring, fetch }: ConfiguredAnchoring, signal: AbortSignal): Promise<RoundReport> {
     const { state, now, log } = this.#options;
     const failed: string[] = [];
+    // What a witness knows of another history goes before whoever did not answer.
+    const unsound: string[] = [];
+    const blame = (error: unknown, text: string): void => {
+      (isSteleError(error, "log.unsound") ? unsound : failed).push(text);
+    };
     let count = 0;
     for (const { name, checkpoint } of state.logs()) {
       if (signal.aborted) return { outcome: "stopped", reason: "not all heads were anchored yet", isAllSound: false };
@@ -45,17 +51,17 @@ export class Anchors {
         count += outcomes.filter(({ outcome }) => outcome === "anchored").length;
         if (complete) this.#anchored.set(name, head.size);
         for (const { by, error } of outcomes) {
-          if (error !== null) failed.push(`${name}: ${by}: ${error.message}`);
+          if (error !== null) blame(error, `${name}: ${by}: ${error.message}`);
         }
       } catch (error) {
         if (signal.aborted) return { outcome: "stopped", reason: "not all heads were anchored yet", isAllSound: false };
-        failed.push(`${name}: ${reasonOf(error)}`);
+        blame(error, `${name}: ${reasonOf(error)}`);
       }
     }
     if (count > 0) log.info("anchored", counted(count, "anchor"), { count });
-    const [first, ...more] = failed;
+    const [first, ...more] = [...unsound, ...failed];
     if (first === undefined) return { outcome: "sound", reason: null, isAllSound: true };
     const reason = `${first}${more.length === 0 ? "" : `; and ${more.length} more`}`;
-    return { outcome: "failed", reason, isAllSound: false };
+    return { outcome: unsound.length > 0 ? "unsound" : "failed", reason, isAllSound: false };
   }
 }

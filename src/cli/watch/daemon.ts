@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { AlarmMetrics } from "../../alert/metrics.ts";
+import { ruleMetrics } from "../../alert/rules/metrics.ts";
 import type { Archive } from "../../archive/archive.ts";
 import type { SweepState } from "../../sweep/state/state.ts";
 import type { StoreFlags } from "../store-command.ts";
@@ -60,6 +61,7 @@ export async function runDaemon(location: string, flags: WatchFlags, clock: Cloc
   const metrics = new WatchMetrics(registry, health, now);
   const alarmMetrics = new AlarmMetrics(registry, { now, openFindings: () => health.openFindings() });
   const configured = new Configured(setup, { read: () => readSetup(flags, registry), metrics, log, now });
+  ruleMetrics(registry, () => configured.current.rules?.() ?? null);
   let wake = (): void => undefined;
   using signals = onSignals({
     reload: () => void configured.reload().then(() => wake()),

@@ -6,7 +6,7 @@ import { requestsOf } from "../../sweep/cost.ts";
 import { openForSweep } from "../../sweep/open-for-sweep.ts";
 import type { RoundName } from "../../sweep/place.ts";
 import { record } from "../../sweep/record.ts";
-import { restore } from "../../sweep/restore.ts";
+import { beginUnrestored, restore } from "../../sweep/restore.ts";
 import type { SweepResult } from "../../sweep/result.ts";
 import type { SweepState } from "../../sweep/state/state.ts";
 import { sweep } from "../../sweep/sweep.ts";
@@ -75,7 +75,8 @@ export class RoundRunner {
     try {
       // The description was not to be had when the archive was opened; it names keys that the pinned ones do not.
       if (this.#archive.description === null) await this.reopen(setup);
-      if (round === "head") await this.#catchUp();
+      // Nothing may begin before what earlier sweeps saw is known: it would count as known from then on.
+      if (round === "head" || this.#options.state.isNew) await this.#catchUp();
       const result = await this.#sweep(round, setup, stop);
       this.#tell(result);
       if (this.#isToRecord(result, setup)) this.#recording ??= this.#record(setup);
@@ -100,9 +101,15 @@ export class RoundRunner {
   async #catchUp(): Promise<void> {
     const { state, log, abort } = this.#options;
     if (state.isNew) {
-      const restored = await restore(this.#archive, state, { signal: abort });
-      if (restored !== null)
-        log.info("state.restored", "what earlier sweeps saw was taken over from the archive's log of sweeps");
+      try {
+        const restored = await restore(this.#archive, state, { signal: abort });
+        if (restored !== null)
+          log.info("state.restored", "what earlier sweeps saw was taken over from the archive's log of sweeps");
+      } catch (error) {
+        abort.throwIfAborted();
+        beginUnrestored(state, error);
+        log.warn("state.unrestored", `what earlier sweeps saw could not be taken over: ${reasonOf(error)}`);
+      }
       return;
     }
     try {

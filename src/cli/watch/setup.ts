@@ -1,6 +1,6 @@
 import type { Registry } from "prom-client";
 import { type ConfiguredAnchoring, readAnchoring } from "../anchoring.ts";
-import { readObservers } from "../sweep-observers.ts";
+import { type Observers, readObservers } from "../sweep-observers.ts";
 import { type AlarmsConfig, alarmsConfigSchema } from "../../alert/config.ts";
 import type { Destination } from "../../alert/destination/destination.ts";
 import { openDestinations } from "../../alert/destination/open.ts";
@@ -26,6 +26,7 @@ export interface Setup {
   readonly alarms: AlarmsConfig;
   readonly destinations: readonly Destination[];
   readonly observers: readonly EntryObserver[];
+  readonly rules: Observers["rules"];
   /** null: nothing is anchored, and no anchor is demanded. */
   readonly anchoring: ConfiguredAnchoring | null;
   /** The head round first. */
@@ -49,7 +50,7 @@ export async function readSetup(flags: Omit<StoreFlags, "quiet">, registry: Regi
     sweep: configuration.sweep ?? {},
     alarms,
     destinations: openDestinations(alarms, { folder, env: process.env, registry }),
-    observers: await readObservers(settings),
+    ...(await readObservers(settings)),
     anchoring,
     agenda: [
       { name: "head", schedule: watch.head },

@@ -45,7 +45,8 @@ export class Tasks {
     status.ended(name, run, now);
     metrics.ended(name, run.outcome, { millis: Math.max(0, now - began), requests: run.requests, bytes: run.bytes });
     this.#say(name, run, now - began);
-    if (run.outcome === "failed") this.#tryAgain(name, now);
+    // Anchors that are not sound are some that were not made, too.
+    if (run.outcome === "failed" || (name === "anchors" && run.outcome === "unsound")) this.#tryAgain(name, now);
     if (name === "head") this.#afterHead(run, setup, now);
     return { complete: run.outcome !== "stopped" };
   }

@@ -33,7 +33,7 @@ beforeEach(async () => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-function tasks(run: (name: Task) => RoundRun, isAnyNew = false): Tasks {
+function tasks(run: (name: Task) => RoundRun, isAnyNew = false, anchored: RoundRun = SOUND): Tasks {
   const registry = new Registry();
   const figures = { rounds: () => [], unreadableFindings: () => 0, oldestRead: () => null, isReady: () => true };
   return new Tasks({
@@ -41,7 +41,7 @@ function tasks(run: (name: Task) => RoundRun, isAnyNew = false): Tasks {
     status,
     clock,
     runner: { archive, run: (name) => Promise.resolve(run(name)) },
-    anchors: { isAnyNew, run: () => Promise.resolve(SOUND) },
+    anchors: { isAnyNew, run: () => Promise.resolve(anchored) },
     configured: { current: setup },
     metrics: new WatchMetrics(registry, figures, () => clock.now()),
     log: eventLog("text", { write: () => undefined, now: () => clock.now() }),
@@ -106,5 +106,11 @@ describe("a task", () => {
     expect(agenda.dueAt("anchors")).toBe(clock.now() + DAY);
     await tasks(() => SOUND, true).run("head", never);
     expect(agenda.dueAt("anchors")).toBe(clock.now());
+    // One of two histories is not anchored; the others are asked again soon.
+    for (const outcome of ["failed", "unsound"] as const) {
+      agenda.due("anchors", clock.now() + DAY);
+      await tasks(() => SOUND, true, { ...SOUND, outcome }).run("anchors", never);
+      expect(agenda.dueAt("anchors"), outcome).toBe(clock.now() + 5 * MINUTE);
+    }
   });
 });
