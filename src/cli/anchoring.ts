@@ -9,6 +9,7 @@ import { parsePeriod } from "../core/retention.ts";
 import { parseStoreLocation } from "../store/open.ts";
 import type { Store } from "../store/port.ts";
 import { parseDuration } from "../sweep/duration.ts";
+import { AbsentStore } from "./absent-store.ts";
 import { readTextFile } from "./files.ts";
 import { guardedFetch } from "./guarded-fetch.ts";
 import { openStoreWith, type Settings } from "./settings.ts";
@@ -27,7 +28,7 @@ const MAX_PEM_BYTES = 1 << 20;
 /** How long a manifest may stand without anchors where nobody says: a few tries of who watches. */
 const DEFAULT_AGE_MS = 3_600_000;
 
-/** @throws SteleError `input.*` for what can't be read; `store.*` for a second store that can't be opened */
+/** @throws SteleError `input.*` for what can't be read. A second store that is away is opened as one that answers nothing. */
 export async function readAnchoring(config: AnchorsConfig, settings: Settings): Promise<ConfiguredAnchoring> {
   const { witnesses = [], timestamps = [], copies = [], quorum, allowPrivate = [] } = config;
   const anchoring: Anchoring = {
@@ -60,7 +61,12 @@ async function openCopy(copy: NonNullable<AnchorsConfig["copies"]>[number], sett
   const { store: location, retention, mode = "COMPLIANCE" } = typeof copy === "string" ? { store: copy } : copy;
   const place = parseStoreLocation(location);
   // A folder in a configuration lies beside it, as all its paths do.
-  const store = await openSecondStore(place.kind === "directory" ? resolve(settings.folder, place.path) : location, settings);
+  const where = place.kind === "directory" ? resolve(settings.folder, place.path) : location;
+  const store = await openSecondStore(where, settings).catch((error: unknown) => {
+    // That one of several stores is away keeps nobody from looking at the others.
+    if (!isSteleError(error, "store.not-found", "store.unreachable", "store.denied")) throw error;
+    return new AbsentStore(where, new SteleError("store.unreachable", error.message, { cause: error }));
+  });
   return { store, retention: retention === undefined ? null : { mode, period: parsePeriod(retention) } };
 }
 

@@ -170,3 +170,21 @@ test("a signal ends it cleanly, and the next sweep goes on", async () => {
   const { code, json } = await sweepJson("--rounds", "content");
   expect({ code, complete: json.complete }).toEqual({ code: 0, complete: true });
 });
+
+test("a second store that is away is a matter of its own: the rounds are done, and could not tell of its anchors", async () => {
+  const config = join(at.folder, "stele.yaml");
+  await writeFile(config, "anchors: { copies: [nowhere] }\n");
+  const { code, json } = await sweepJson("--config", config);
+  expect(code).toBe(3);
+  expect(json.findings.map(({ code: found }) => found)).toEqual(["anchor.unreadable"]);
+  expect(json.findings[0]?.message).toContain("nowhere is not there");
+  expect(json.rounds.map(({ round }) => round)).toEqual(["head", "locks", "content"]);
+});
+
+test("a folder that can't be made for what sweeps remember is refused", async () => {
+  const file = join(at.folder, "file");
+  await writeFile(file, "");
+  const { code, stderr } = await at.run(["sweep", at.archive, "--state", join(file, "state")]);
+  expect(code).toBe(3);
+  expect(stderr).toMatch(/file\/state\S*: the folder for what sweeps remember can't be made: ENOTDIR/);
+});
