@@ -18,7 +18,7 @@ import { sweepMatrix } from "./sweep-matrix.ts";
 // Where a signed manifest lies does not change what is wrong with it, but for one that lies over another.
 const SIGNED_HERE = SIGNED_CASES.filter(({ needs = [] }) => needs.includes("overwrite"));
 
-// What bytes hold is the same anywhere: of such cases, every fourth. What the server itself does, versions, markers, locks and
+// What bytes hold is the same anywhere: of such cases, every twelfth. What the server itself does, versions, markers, locks and
 // what is gone, is played whole.
 let bucket: TestBucket;
 beforeAll(async () => {
@@ -33,7 +33,7 @@ sweepMatrix({
     ...ABSENCE_CASES,
     ...VERSION_CASES,
     ...SIGNED_HERE,
-    ...[...CONTENT_CASES, ...EXTRA_CASES, ...KEY_CASES].filter((_, i) => i % 4 === 0),
+    ...[...CONTENT_CASES, ...EXTRA_CASES, ...KEY_CASES].filter((_, i) => i % 12 === 0),
   ],
   build: (needs) => Scene.build(new CephPlace(bucket, needs)),
   seenBefore: SEEN_BEFORE,
