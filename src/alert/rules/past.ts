@@ -1,12 +1,11 @@
 import type { Archive, LogIdentity } from "../../archive/archive.ts";
 import { openLog, readEntries } from "../../archive/log-reader.ts";
-import { proveEntry } from "../../archive/prove.ts";
+import { manifestOfEntry, proveEntry, proveIn } from "../../archive/prove.ts";
 import type { EntryRange } from "../../archive/range.ts";
 import type { Commit } from "../../core/commit.ts";
 import { entryEnds, entryLeaves } from "../../core/entries.ts";
 import { SteleError } from "../../core/error.ts";
-import { inclusionProof } from "../../core/inclusion.ts";
-import { type SteleProof, verifySteleProof } from "../../core/stele-proof.ts";
+import type { SteleProof } from "../../core/stele-proof.ts";
 import type { Timestamp } from "../../core/time.ts";
 import type { Alarm } from "../../sweep/alarm.ts";
 import { type AlarmLimits, alarmsOf } from "./evaluate.ts";
@@ -27,30 +26,23 @@ export async function* pastAlarms(
   memory: RuleMemory,
   range: EntryRange,
 ): AsyncGenerator<{ readonly at: Timestamp; readonly alarms: readonly Alarm[] }, void, undefined> {
-  const { head, history, located } = await openLog(archive, log.name);
+  const opened = await openLog(archive, log.name);
+  const { head, history } = opened;
   let commit: Commit | null = null;
   for await (const { first, count, bytes } of readEntries(archive, log.name, range)) {
     if (first >= endOf(head)) return;
-    if (commit === null) commit = await holding(first, await manifestOf(first));
+    if (commit === null) commit = await holding(first, await manifestOfEntry(history, first));
     else if (first >= endOf(commit)) commit = await holding(first, commit.manifest.index + 1);
-    const { manifest, line } = commit;
+    const { manifest } = commit;
+    const within = commit;
     const ends = entryEnds(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
     const whole = first === manifest.entries.first && count === manifest.entries.count;
-    let leaves: Uint8Array | null = null;
+    let leaves: ReturnType<typeof entryLeaves> | null = null;
     const prove = async (index: number): Promise<SteleProof> => {
       if (!whole) return proveEntry(archive, log.name, index);
-      const place = index - first;
       const raw = new Uint8Array(bytes);
       leaves ??= entryLeaves(raw, ends);
-      const proof: SteleProof = {
-        entry: bytes.slice(place === 0 ? 0 : (ends[place - 1] ?? 0) + 1, ends[place]),
-        index,
-        path: inclusionProof(leaves, place),
-        manifestLine: line,
-        tlogProof: { index: manifest.index, path: await history.inclusionProof(manifest.index), checkpoint: head.checkpoint },
-      };
-      verifySteleProof(proof, located.keys);
-      return proof;
+      return proveIn(opened, within, { raw, ends, leaves }, index);
     };
     const scene = { origin: archive.origin, log, at: manifest.sealed };
     const entries = { manifest, first, raw: bytes, ends, prove };
@@ -64,17 +56,6 @@ export async function* pastAlarms(
       if (index < endOf(found)) return found;
     }
     throw new SteleError("log.unsound", `log ${log.name}: no manifest holds entry ${index}`);
-  }
-
-  async function manifestOf(index: number): Promise<number> {
-    let low = 0;
-    let high = history.size - 1;
-    while (low < high) {
-      const middle = low + Math.floor((high - low) / 2);
-      if (endOf(await history.commit(middle)) <= index) low = middle + 1;
-      else high = middle;
-    }
-    return low;
   }
 }
 
