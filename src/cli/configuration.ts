@@ -1,4 +1,4 @@
-import { isNode, isScalar, isMap, LineCounter, parseDocument, type Document } from "yaml";
+import { LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { type AlarmsConfig, alarmsConfigSchema } from "../alert/config.ts";
 import { type AnomaliesConfig, anomaliesConfigSchema } from "../alert/anomaly/config.ts";
@@ -7,6 +7,7 @@ import { type AnchorsConfig, anchorsConfigSchema } from "../archive/anchor/confi
 import { SteleError } from "../core/error.ts";
 import { parseVerifierKey } from "../core/key.ts";
 import { type SweepConfig, sweepConfigSchema } from "../sweep/config.ts";
+import { lineOf } from "../alert/rules/strict-yaml.ts";
 import { readTextFile } from "./files.ts";
 import { type WatchConfig, watchConfigSchema } from "./watch/config.ts";
 
@@ -105,20 +106,6 @@ export function parseConfiguration(text: string, path: string): Configuration {
     }));
   });
   throw invalid(problems.map((problem) => `${path}:${problem.line}: ${problem.text}`));
-}
-
-/** The line of the key at `path`, or of the nearest thing around it. */
-function lineOf(document: Document, lines: LineCounter, path: readonly string[]): number {
-  for (let length = path.length; length > 0; length--) {
-    const parent = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
-    const name = path[length - 1];
-    const key = isMap(parent)
-      ? parent.items.find((pair) => isScalar(pair.key) && String(pair.key.value) === name)?.key
-      : undefined;
-    const node = key ?? document.getIn(path.slice(0, length), true);
-    if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
-  }
-  return 1;
 }
 
 function isVkey(value: string): boolean {

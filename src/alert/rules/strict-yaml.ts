@@ -59,7 +59,7 @@ function problemsOf(issue: z.core.$ZodIssue): YamlProblem[] {
 }
 
 /** The line of what stands at `path`, or of the nearest thing around it. */
-function lineOf(document: Document, lines: LineCounter, path: YamlPath): number {
+export function lineOf(document: Document, lines: LineCounter, path: YamlPath): number {
   for (let length = path.length; length > 0; length--) {
     const parent: unknown = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
     const name = String(path[length - 1]);
