@@ -2,7 +2,7 @@ import { toBase64 } from "../../core/bytes.ts";
 import type { SignedCheckpoint } from "../../core/checkpoint.ts";
 import { parseVerifierKey, type VerifierKey } from "../../core/key.ts";
 import { ARCHIVE_DESCRIPTION_KEY, LOG_DESCRIPTION_KEY, logKey, logOrigin, parseLogName } from "../../core/layout.ts";
-import type { ObjectVersion, Store } from "../../store/port.ts";
+import type { Store } from "../../store/port.ts";
 import { listArchive } from "../listing.ts";
 import { type Finding, finding, type Verdict, verdict } from "../finding.ts";
 import { keysOfLog } from "../key-ring.ts";
@@ -13,13 +13,11 @@ import { checkAnchors, type SeenAnchor } from "../anchor/check.ts";
 import { copiedLogs } from "../anchor/copied-logs.ts";
 import { checkDescription } from "./check-description.ts";
 import { identify, withoutKeys } from "./identify.ts";
+import { strayOfNoLog } from "./stray.ts";
 import { type LogTotals, verifyWindow } from "./window.ts";
 
 /** `manifests`: signatures, tree and links. `locks`: and every object's versions and lock. `content`: and every byte. */
 export type VerifyLevel = "manifests" | "locks" | "content";
-
-/** Where conformance checks put their probes. */
-const PROBES_PREFIX = "_doctor/";
 
 export interface VerifyOptions extends EntryRange {
   /** Keys that the verifier trusts. Without any, the archive's own are believed, and the report says so. */
@@ -106,14 +104,14 @@ async function namesOfLogs(
     const asked = options.logs.map(parseLogName);
     for (const name of asked) {
       for await (const item of listArchive(store, `${name}/`, options.signal))
-        if (item.kind === "object") found(stray(item.version));
+        if (item.kind === "object") found(strayOfNoLog(item.version));
     }
     return asked;
   }
   const names: string[] = [];
   for await (const item of listArchive(store, "", options.signal)) {
     if (item.kind === "log") names.push(item.name);
-    else if (item.version.key !== ARCHIVE_DESCRIPTION_KEY) found(stray(item.version));
+    else if (item.version.key !== ARCHIVE_DESCRIPTION_KEY) found(strayOfNoLog(item.version));
   }
   // A log that was there once, and of which nothing is left, must not be passed over for want of objects.
   for (const { origin: remembered } of options.checkpoints ?? []) {
@@ -146,14 +144,6 @@ function checkpointsOfOthers(
     found(finding("log.missing", "", message, { expected: origin, actual: archiveOrigin }));
   }
   return others.map(({ origin }) => `the checkpoint of ${origin}: that log was not verified`);
-}
-
-function stray({ key, versionId }: ObjectVersion): Finding {
-  if (key.startsWith(PROBES_PREFIX)) {
-    const message = "left behind by a conformance check until its short lock ends";
-    return finding("object.stray", "", message, { object: key, versionId, severity: "info" });
-  }
-  return finding("object.stray", "", "it belongs to no log of this archive", { object: key, versionId });
 }
 
 async function verifyLog(

@@ -1,16 +1,13 @@
 import { type Finding, finding } from "../../archive/finding.ts";
 import { listArchive } from "../../archive/listing.ts";
 import { checkDescription } from "../../archive/verify/check-description.ts";
+import { strayOfNoLog } from "../../archive/verify/stray.ts";
 import { isSteleError } from "../../core/error.ts";
 import { ARCHIVE_DESCRIPTION_KEY } from "../../core/layout.ts";
 import type { VerifierKey } from "../../core/key.ts";
-import type { ObjectVersion } from "../../store/port.ts";
 import { ARCHIVE_PLACE, type RoundName } from "../place.ts";
 import { ownsArchive } from "../shard.ts";
 import type { RoundContext } from "./context.ts";
-
-/** Where conformance checks put their probes. */
-const PROBES_PREFIX = "_doctor/";
 
 /** What a look at an archive from above gives. */
 export interface ArchiveView {
@@ -35,7 +32,7 @@ export async function viewArchive(context: RoundContext, asked: readonly string[
     for (const prefix of asked === undefined ? [""] : asked.map((name) => `${name}/`)) {
       for await (const item of listArchive(store, prefix, signal)) {
         if (item.kind === "log") listed.add(item.name);
-        else if (item.version.key !== ARCHIVE_DESCRIPTION_KEY) strays.push(stray(item.version));
+        else if (item.version.key !== ARCHIVE_DESCRIPTION_KEY) strays.push(strayOfNoLog(item.version));
       }
     }
   } catch (error) {
@@ -49,14 +46,6 @@ export async function viewArchive(context: RoundContext, asked: readonly string[
   const prefix = `${archive.origin}/`;
   for (const { origin } of checkpoints) if (origin.startsWith(prefix)) listed.add(origin.slice(prefix.length));
   return { logs: [...listed].sort(), strays, unreadable };
-}
-
-function stray({ key, versionId }: ObjectVersion): Finding {
-  if (key.startsWith(PROBES_PREFIX)) {
-    const message = "left behind by a conformance check until its short lock ends";
-    return finding("object.stray", "", message, { object: key, versionId, severity: "info" });
-  }
-  return finding("object.stray", "", "it belongs to no log of this archive", { object: key, versionId });
 }
 
 /**
